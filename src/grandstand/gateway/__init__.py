@@ -1,0 +1,1 @@
+"""The way in: HAProxy, and what drives it."""

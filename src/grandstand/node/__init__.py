@@ -1,0 +1,1 @@
+"""Run Pods on this machine: images, sandboxes, network, runtime, probes, logs."""

@@ -1,0 +1,1 @@
+"""Run controllers: watch, queue, call, act, retry."""

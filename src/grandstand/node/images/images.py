@@ -1,0 +1,262 @@
+"""The images of one engine: load, build, pull, look up, list, remove."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grandstand.clock import Clock
+from grandstand.errors import Conflict, NotFound
+
+from . import archives
+from .build import build as run_build
+from .content import Content
+from .errors import ImageError
+from .programs import copy_to_directory
+from .references import Reference, candidates, parse_reference
+
+MANIFEST_LISTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+
+
+class ImageConfig(msgspec.Struct, frozen=True):
+    """How an image wants to be run, as its Containerfile says."""
+
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    user: str = ""
+    working_dir: str = ""
+    stop_signal: str = ""
+    volumes: tuple[str, ...] = ()
+    exposed_ports: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
+
+
+class Image(msgspec.Struct, frozen=True):
+    """One image: `id` is the digest of its configuration, `digest` that of its manifest; layers lowest first."""
+
+    id: str
+    digest: str
+    references: tuple[str, ...]
+    config: ImageConfig
+    layers: tuple[Path, ...]
+    size_bytes: int
+    created: str
+
+
+class Images:
+    """What `data/images` holds. Safe to use from several processes and tasks at once."""
+
+    def __init__(self, data: Path, *, clock: Clock) -> None:
+        self._data = data
+        self._clock = clock
+        self._content = Content(data / "images")
+        self._pulls: dict[str, asyncio.Task[Image]] = {}
+
+    async def resolve(self, reference: str, pull_policy: str = "IfNotPresent") -> Image:
+        """The image that a container names, pulled when the policy asks for it. Raises ImageError."""
+        wanted = parse_reference(reference)
+        if pull_policy != "Always":
+            found = await asyncio.to_thread(self.find, reference)
+            if found is not None:
+                return found
+        if pull_policy == "Never":
+            raise ImageError(
+                f"Container image {reference!r} is not present with pull policy of Never: build it with"
+                f" `grandstand image build`, or load it with `grandstand image load`.",
+                "ErrImageNeverPull",
+            )
+        return await self._pull_once(wanted)
+
+    def find(self, reference: str) -> Image | None:
+        """The local image of a name or id, or None."""
+        index = self._content.index()
+        if reference.startswith("sha256:"):
+            return next((i for i in self.list() if reference in (i.id, i.digest)), None)
+        for candidate in candidates(reference):
+            digest = candidate.digest if candidate.digest in index.values() else index.get(str(candidate))
+            if digest is not None:
+                return self._image(digest, index)
+        return None
+
+    def list(self) -> Sequence[Image]:
+        """Every image, by its first name."""
+        index = self._content.index()
+        return sorted((self._image(digest, index) for digest in set(index.values())), key=lambda i: i.references)
+
+    async def pull(self, reference: str, *, plain_http: bool | None = None) -> Image:
+        """Fetch an image from its registry. Raises ImageError when it cannot be had."""
+        return await self._pull(parse_reference(reference), plain_http)
+
+    async def load(self, archive: Path, reference: str | None = None) -> Sequence[Image]:
+        """Take in an OCI layout directory, an OCI archive or a `docker save` archive (gzip too). Raises ImageError."""
+        loaded = []
+        with self.workspace() as made:
+            plain = await asyncio.to_thread(archives.plain, archive, made)
+            for source in await asyncio.to_thread(archives.images_in, plain):
+                name = reference or source.name
+                if name is None:
+                    raise ImageError(f"{archive} holds an image without a name: give it one with `--tag`.")
+                loaded.append(await self._take(source.transport, parse_reference(name), plain_http=False))
+        return loaded
+
+    async def build(
+        self,
+        context: Path,
+        reference: str,
+        *,
+        containerfile: Path | None = None,
+        build_args: Mapping[str, str] | None = None,
+    ) -> Image:
+        """Build an image with buildah. Images of this store may be named in its FROM. Raises ImageError."""
+        name = parse_reference(reference)
+        with self.workspace() as made:
+            archive = made / "built.tar"
+            await self.build_archive(context, archive, containerfile=containerfile, build_args=build_args)
+            return await self._take(f"oci-archive:{archive}", name, plain_http=False)
+
+    async def build_archive(
+        self,
+        context: Path,
+        archive: Path,
+        *,
+        containerfile: Path | None = None,
+        build_args: Mapping[str, str] | None = None,
+    ) -> None:
+        """Like `build`, but into an OCI archive that is not taken into the store."""
+        await run_build(self._data / "buildah", self, context, archive, containerfile, build_args or {})
+
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A directory on the store's file system, removed at the end."""
+        with self._content.temporary() as made:
+            yield Path(made)
+
+    def tag(self, image: Image, reference: str) -> Image:
+        """Give an image another name, and return it with all its names."""
+        with self._content.locked():
+            index = {**self._content.index(), str(parse_reference(reference)): image.digest}
+            self._content.save_index(index)
+        return self._image(image.digest, index)
+
+    @contextlib.contextmanager
+    def exported(self, image: Image) -> Iterator[Path]:
+        """An image as a `dir:` layout for skopeo, of links to the store's blobs, for as long as the context lasts."""
+        manifest = self._content.document(image.digest)
+        with self._content.temporary() as made:
+            layout = Path(made)
+            (layout / "version").write_text("Directory Transport Version: 1.1\n")
+            (layout / "manifest.json").hardlink_to(self._content.blob(image.digest))
+            for digest in {image.id, *_layer_digests(manifest)}:
+                (layout / archives.blob_name(digest)).hardlink_to(self._content.blob(digest))
+            yield layout
+
+    async def remove(self, reference: str, *, in_use: Collection[str] = ()) -> None:
+        """Remove a name, and the image when it was its last; `in_use` are ids that containers run.
+
+        Raises NotFound when there is no such image, Conflict when it is in use.
+        """
+        await asyncio.to_thread(self._remove, reference, in_use)
+
+    def _remove(self, reference: str, in_use: Collection[str]) -> None:
+        with self._content.locked():
+            index = self._content.index()
+            image = self.find(reference)
+            if image is None:
+                raise NotFound(f"There is no image {reference!r}: `grandstand image ls` lists them.")
+            by_id = reference.startswith("sha256:")
+            names = {str(c) for c in ([] if by_id else candidates(reference))}
+            left = {n: d for n, d in index.items() if d != image.digest or not (by_id or n in names)}
+            if image.digest not in left.values() and image.id in in_use:
+                raise Conflict(f"Image {reference!r} is in use by a container: delete the Pods that run it first.")
+            self._content.save_index(left)
+            images = [self._image(digest, left) for digest in set(left.values())]
+            blobs = {d for i in images for d in (i.id, i.digest, *_layer_digests(self._content.document(i.digest)))}
+            self._content.sweep(blobs, {f"sha256:{layer.name}" for i in images for layer in i.layers})
+
+    async def _pull_once(self, reference: Reference) -> Image:
+        """Pull, once however many Pods ask at the same time."""
+        key = str(reference)
+        if key not in self._pulls:
+            task = asyncio.create_task(self._pull(reference, None))
+            self._pulls[key] = task
+            task.add_done_callback(lambda _: self._pulls.pop(key, None))
+        return await asyncio.shield(self._pulls[key])
+
+    async def _pull(self, reference: Reference, plain_http: bool | None) -> Image:
+        if plain_http is None:
+            plain_http = reference.on_loopback
+        try:
+            return await self._take(f"docker://{reference}", reference, plain_http=plain_http)
+        except ImageError as error:
+            raise ImageError(
+                f"Failed to pull image {reference.familiar!r}: {error.message}\nIf it is a local image, build it with"
+                f" `grandstand image build --tag {reference.familiar} DIRECTORY`, or `grandstand image load` it.",
+                error.reason,
+            ) from error
+
+    async def _take(self, source: str, reference: Reference, *, plain_http: bool) -> Image:
+        """Bring an image in from a skopeo source, checked and unpacked, under a name."""
+        with self._content.temporary() as made:
+            layout = Path(made) / "image"
+            await copy_to_directory(source, layout, plain_http=plain_http)
+            return await asyncio.to_thread(self._adopt, layout, reference)
+
+    def _adopt(self, layout: Path, reference: Reference) -> Image:
+        digest = archives.manifest_digest(layout)
+        if reference.digest and reference.digest != digest:
+            raise ImageError(f"Asked for {reference.digest}, but was given {digest}.")
+        manifest = msgspec.json.decode((layout / "manifest.json").read_bytes())
+        if manifest.get("mediaType") in MANIFEST_LISTS or "config" not in manifest:
+            raise ImageError(f"{reference.familiar} is a list of images without one for this machine.")
+        with self._content.locked():
+            self._content.add_blob(layout / "manifest.json", digest)
+            config_digest = manifest["config"]["digest"]
+            for blob in {config_digest, *_layer_digests(manifest)}:
+                self._content.add_blob(layout / archives.blob_name(blob), blob)
+            diff_ids = self._content.document(config_digest).get("rootfs", {}).get("diff_ids", [])
+            for blob, diff_id in zip(_layer_digests(manifest), diff_ids, strict=True):
+                self._content.add_layer(blob, diff_id)
+            index = {**self._content.index(), str(reference): digest}
+            self._content.save_index(index)
+        return self._image(digest, index)
+
+    def _image(self, digest: str, index: Mapping[str, str]) -> Image:
+        manifest = self._content.document(digest)
+        config = self._content.document(manifest["config"]["digest"])
+        names = sorted(name for name, named in index.items() if named == digest)
+        return Image(
+            id=manifest["config"]["digest"],
+            digest=digest,
+            references=tuple(parse_reference(name).familiar for name in names),
+            config=_config(config.get("config") or {}),
+            layers=tuple(self._content.layer(diff_id) for diff_id in config.get("rootfs", {}).get("diff_ids", [])),
+            size_bytes=sum(layer["size"] for layer in manifest["layers"]),
+            created=config.get("created", ""),
+        )
+
+
+def _layer_digests(manifest: Mapping[str, Any]) -> list[str]:
+    return [layer["digest"] for layer in manifest["layers"]]
+
+
+def _config(config: Mapping[str, Any]) -> ImageConfig:
+    return ImageConfig(
+        entrypoint=tuple(config.get("Entrypoint") or ()),
+        cmd=tuple(config.get("Cmd") or ()),
+        env=tuple(config.get("Env") or ()),
+        user=config.get("User") or "",
+        working_dir=config.get("WorkingDir") or "",
+        stop_signal=config.get("StopSignal") or "",
+        volumes=tuple(config.get("Volumes") or ()),
+        exposed_ports=tuple(config.get("ExposedPorts") or ()),
+        labels=dict(config.get("Labels") or {}),
+    )

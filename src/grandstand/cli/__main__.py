@@ -1,0 +1,5 @@
+"""`python -m grandstand.cli`: the same as the console command."""
+
+from grandstand.cli import main
+
+main()

@@ -1,0 +1,157 @@
+"""`grandstand up`: start the engine of a data directory, here or in the background."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from grandstand import engine as engines
+from grandstand.engine import Engine
+from grandstand.errors import PeerError
+
+from . import lock
+from .machine import check_port, check_programs, check_root, free_port
+from .options import data_option, option, output_option
+from .places import describe, places
+
+DEFAULT_API_PORT = 6443
+DEFAULT_GATEWAY_PORT = 8080
+DEFAULT_GATEWAY_TLS_PORT = 8443
+
+port_type = click.IntRange(0, 65535)
+
+
+@click.command()
+@data_option
+@option(
+    "--api-port", type=port_type, help=f"The API's port on loopback; 0 takes a free one [default: {DEFAULT_API_PORT}]."
+)
+@option(
+    "--gateway-port",
+    type=port_type,
+    help=f"The gateway's HTTP port; 0 takes a free one [default: {DEFAULT_GATEWAY_PORT}].",
+)
+@option(
+    "--gateway-tls-port",
+    type=port_type,
+    help=f"The gateway's TLS port; 0 takes a free one [default: {DEFAULT_GATEWAY_TLS_PORT}].",
+)
+@option("--detach", is_flag=True, help="Return when the engine is ready; it goes on in the background.")
+@output_option("json")
+@option("--ready-descriptor", type=int, hidden=True, help="Write to this descriptor when ready (used by --detach).")
+def up(
+    data: Path,
+    api_port: int | None,
+    gateway_port: int | None,
+    gateway_tls_port: int | None,
+    detach: bool,
+    output: str | None,
+    ready_descriptor: int | None,
+) -> None:
+    """Start the platform: API, controllers, node and gateway on this machine.
+
+    A second start on the same data directory uses the same ports, and takes over the containers that run.
+    """
+    check_root("up")
+    check_programs()
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    data.chmod(0o700)
+    if detach:
+        if (pid := lock.owner(data)) is not None:
+            raise lock.AlreadyRunning(
+                f"An engine already runs on {data} (process {pid}); `grandstand status --data {data}` shows it."
+            )
+        _start_detached(data, api_port, gateway_port, gateway_tls_port)
+        engine = engines.load(data)
+        assert engine is not None
+        click.echo(_say(engine, output))
+        return
+    with lock.held(data):
+        engine = settle(data, api_port, gateway_port, gateway_tls_port)
+        _run(engine, ready_descriptor, output)
+
+
+def settle(data: Path, api_port: int | None, gateway_port: int | None, gateway_tls_port: int | None) -> Engine:
+    """The engine of a data directory: ports as asked, else as before, else the defaults; saved for the next start."""
+    from grandstand.gateway import gateway_runs
+    from grandstand.node.network import taken_networks
+
+    before = engines.load(data)
+    network = before.network if before else engines.choose_network(data, taken_networks())
+    engine = Engine(
+        data.resolve(),
+        network,
+        _port(api_port, before.api_port if before else None, DEFAULT_API_PORT),
+        _port(gateway_port, before.gateway_port if before else None, DEFAULT_GATEWAY_PORT),
+        _port(gateway_tls_port, before.gateway_tls_port if before else None, DEFAULT_GATEWAY_TLS_PORT),
+    )
+    check_port(engine.api_port, "--api-port")
+    if not gateway_runs(engine):
+        check_port(engine.gateway_port, "--gateway-port")
+        check_port(engine.gateway_tls_port, "--gateway-tls-port")
+    engine.save()
+    return engine
+
+
+def _port(asked: int | None, before: int | None, default: int) -> int:
+    if asked == 0:
+        return free_port()
+    return asked or before or default
+
+
+def _run(engine: Engine, ready_descriptor: int | None, output: str | None) -> None:
+    import uvloop
+
+    from .embedded import serve
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+
+    def ready() -> None:
+        if ready_descriptor is None:
+            click.echo(_say(engine, output))
+        else:
+            os.write(ready_descriptor, b"ready\n")
+            os.close(ready_descriptor)
+
+    uvloop.run(serve(engine, ready))
+
+
+def _start_detached(data: Path, *ports: int | None) -> None:
+    """Start the engine as a process of its own, and return when it says that it is ready.
+
+    Raises PeerError with the end of its log when it ends before.
+    """
+    options = ("--api-port", "--gateway-port", "--gateway-tls-port")
+    given = [text for name, port in zip(options, ports, strict=True) if port is not None for text in (name, str(port))]
+    read_end, write_end = os.pipe()
+    command = [sys.executable, "-m", "grandstand.cli", "up", "--data", str(data), *given]
+    log_path = data / "engine.log"
+    with log_path.open("ab") as log:
+        start = log.tell()
+        subprocess.Popen(
+            [*command, "--ready-descriptor", str(write_end)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(write_end,),
+            start_new_session=True,
+            cwd="/",
+        )
+    os.close(write_end)
+    with open(read_end, "rb") as ready:  # noqa: PTH123  (a descriptor, not a path)
+        said = ready.read()
+    if not said:
+        with log_path.open("rb") as log:
+            log.seek(start)
+            said_last = log.read().decode(errors="replace").strip().splitlines()[-15:]
+        raise PeerError("The engine did not start. It said:\n" + "\n".join(f"  {line}" for line in said_last))
+
+
+def _say(engine: Engine, output: str | None) -> str:
+    return json.dumps(places(engine)) if output == "json" else describe(engine, "Grandstand is up.")

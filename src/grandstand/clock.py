@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import secrets
 import time
 import uuid
@@ -55,6 +57,58 @@ class SystemClock:
 
     def token(self) -> str:
         return secrets.token_urlsafe(32)
+
+
+class VirtualClock:
+    """Time that passes only when it is told to, and chance that repeats: for tests and the simulator."""
+
+    def __init__(self, start: float = 1_800_000_000.0) -> None:
+        self._now = start
+        self._order = itertools.count()
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            return await asyncio.sleep(0)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), waiter))
+        return await waiter
+
+    def uid(self) -> str:
+        return f"00000000-0000-4000-8000-{next(self._order):012x}"
+
+    def suffix(self, length: int = 5) -> str:
+        number, digits = next(self._order), ""
+        for _ in range(length):
+            number, digit = divmod(number, len(SUFFIX_ALPHABET))
+            digits = SUFFIX_ALPHABET[digit] + digits
+        return digits
+
+    def token(self) -> str:
+        return f"token-{next(self._order)}"
+
+    async def advance(self, seconds: float) -> None:
+        """Let so much time pass: wake every sleeper in its turn, and let what it sets off settle."""
+        end = self._now + seconds
+        await self.settle()
+        while self._sleepers and self._sleepers[0][0] <= end:
+            self._now, _, waiter = heapq.heappop(self._sleepers)
+            if not waiter.done():
+                waiter.set_result(None)
+                await self.settle()
+        self._now = end
+        await self.settle()
+
+    async def settle(self, turns: int = 50) -> None:
+        """Give the tasks that could run now so many turns of the event loop; no time passes."""
+        for _ in range(turns):
+            await asyncio.sleep(0)
 
 
 def rfc3339(seconds: float) -> str:

@@ -24,7 +24,9 @@ class GrandstandError(Exception):
     """Something went wrong inside Grandstand. The log of the engine says more."""
 
     code: ClassVar[int] = 500
-    reason: ClassVar[str] = "InternalError"
+    reason: str = "InternalError"
+    details: dict[str, Any] | None = None
+    """What the `Status` object says besides: name, group and kind of the object, retryAfterSeconds."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or inspect.cleandoc(type(self).__doc__ or ""))
@@ -122,6 +124,13 @@ class UnsupportedMediaType(CallerError):
     reason = "UnsupportedMediaType"
 
 
+class NotImplementedHere(CallerError):
+    """Grandstand does not serve this part of the Kubernetes API."""
+
+    code = 501
+    reason = "NotImplemented"
+
+
 class Invalid(CallerError):
     """The object has fields that are wrong; `causes` names each."""
 
@@ -131,6 +140,10 @@ class Invalid(CallerError):
     def __init__(self, message: str | None = None, causes: tuple[Cause, ...] = ()) -> None:
         super().__init__(message)
         self.causes = causes
+
+
+class SandboxRefused(CallerError):
+    """The Pod asks for a sandbox that cannot be made."""
 
 
 # The platform's fault or limit: the same request may succeed later.
@@ -147,8 +160,22 @@ class TooManyRequests(PlatformError):
     reason = "TooManyRequests"
 
 
+class TimedOut(PlatformError):
+    """The request could not be answered in time; try again in a second."""
+
+    code = 504
+    reason = "Timeout"
+
+
 class Unavailable(PlatformError):
     """The part of Grandstand that serves this is starting or stopping; try again in a second."""
+
+    code = 503
+    reason = "ServiceUnavailable"
+
+
+class AddressesExhausted(PlatformError):
+    """All Pod addresses are in use: delete some Pods."""
 
     code = 503
     reason = "ServiceUnavailable"
@@ -164,8 +191,50 @@ class PeerError(GrandstandError):
     reason = "InternalError"
 
 
+class NetworkFailure(PeerError):
+    """The machine refused a change of its network. Run as root, and see what the message names."""
+
+
+class RuntimeFailure(PeerError):
+    """The OCI runtime refused or failed; its own message follows."""
+
+
+class CreateContainerError(RuntimeFailure):
+    """The container could not be created."""
+
+    reason = "CreateContainerError"
+
+
+class RunContainerError(RuntimeFailure):
+    """The container was created, but could not be started."""
+
+    reason = "RunContainerError"
+
+
+class NoSuchContainer(RuntimeFailure):
+    """There is no such container: it was never created, or it was removed."""
+
+    code = 404
+    reason = "NotFound"
+
+
+class ExecTimeout(RuntimeFailure):
+    """The command inside the container did not end in time, and was killed. Give it longer, or make it faster."""
+
+    reason = "ExecTimeout"
+
+
+class NoCgroups(PeerError):
+    """This machine's cgroups cannot limit containers: mount cgroup v2, or v1 with cpu, cpuacct, memory, pids, freezer."""
+
+
+class NoRuntime(PeerError):
+    """No OCI runtime works on this machine: install the Debian packages `runc` and `conmon`."""
+
+
 def status_of(error: GrandstandError, details: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the Kubernetes `Status` object for an error; `details` names the object (group, kind, name)."""
+    details = details or error.details
     causes = [
         {"reason": cause.reason, "message": cause.message, "field": cause.field}
         for cause in getattr(error, "causes", ())

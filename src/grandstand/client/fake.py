@@ -136,7 +136,6 @@ class FakeClient:
                     yield event
             if position >= self.revision:
                 await self._changed.wait()
-            position = max(position, self._compacted)
 
     async def create(
         self,

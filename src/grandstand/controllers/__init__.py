@@ -1,1 +1,37 @@
 """Controllers: one file each, with one pure reconcile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grandstand.client import Client
+from grandstand.reconcile.caches import Caches
+from grandstand.reconcile.runner import Controller
+
+from . import (
+    deployment,
+    endpoint_slice,
+    event_expiry,
+    garbage_collector,
+    namespace,
+    replica_set,
+    scheduling,
+)
+
+
+def all_controllers(
+    client: Client, caches: Caches, *, root_ca: str | None = None
+) -> tuple[Controller[Any, Any, Any], ...]:
+    """All of them, for one runner over the same caches. `root_ca`: the API's CA certificate, as PEM, for Pods."""
+    return (
+        deployment.controller(caches),
+        replica_set.controller(caches),
+        scheduling.controller(caches),
+        endpoint_slice.controller(caches),
+        garbage_collector.controller(client, caches),
+        namespace.controller(client, caches, root_ca),
+        event_expiry.controller(caches),
+    )
+
+
+__all__ = ["all_controllers"]

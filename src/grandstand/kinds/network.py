@@ -16,18 +16,32 @@ class ServicePort(View, frozen=True):
     node_port: int | None = None
 
 
+class ClientIPConfig(View, frozen=True):
+    timeout_seconds: int = 10800
+
+
+class SessionAffinityConfig(View, frozen=True):
+    client_ip: ClientIPConfig = msgspec.field(name="clientIP", default=ClientIPConfig())
+
+
 class ServiceSpec(View, frozen=True):
     type: str = "ClusterIP"
     cluster_ip: str = msgspec.field(name="clusterIP", default="")
     selector: dict[str, str] | None = None
     ports: list[ServicePort] = []
     session_affinity: str = "None"
+    session_affinity_config: SessionAffinityConfig = SessionAffinityConfig()
     publish_not_ready_addresses: bool = False
     external_name: str = ""
 
     @property
     def headless(self) -> bool:
         return self.cluster_ip == "None"
+
+    @property
+    def affinity_seconds(self) -> int | None:
+        """How long a client comes back to the same endpoint; None without session affinity."""
+        return self.session_affinity_config.client_ip.timeout_seconds if self.session_affinity == "ClientIP" else None
 
 
 class Service(View, frozen=True):

@@ -1,0 +1,57 @@
+"""Read what a path addresses: `/apis/apps/v1/namespaces/default/deployments/web/scale`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grandstand.errors import NotFound
+from grandstand.kinds import Resource
+from grandstand.kinds.resources import BY_PATH, NAMESPACES, PODS
+
+from .reviews import REVIEWS
+
+ADDRESSED = {**BY_PATH, **{(review.group, review.version, review.plural): review for review in REVIEWS}}
+
+STREAMS = ("exec", "attach", "portforward")
+"""Subresources of Pods that are streams (see `streams.py`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request is about; `name` "" is the collection, `namespace` "" all namespaces."""
+
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+def target_of(path: str) -> Target:
+    """What a path below /api or /apis addresses. Raises NotFound where it addresses nothing."""
+    steps = path.strip("/").split("/")
+    if steps[0] == "api" and len(steps) >= 3:
+        group, version, rest = "", steps[1], steps[2:]
+    elif steps[0] == "apis" and len(steps) >= 4:
+        group, version, rest = steps[1], steps[2], steps[3:]
+    else:
+        raise NotFound
+    if rest[0] == "namespaces" and len(rest) >= 3 and rest[2] not in NAMESPACES.subresources:
+        return _target(group, version, rest[2:], rest[1])
+    return _target(group, version, rest, "")
+
+
+def _target(group: str, version: str, rest: list[str], namespace: str) -> Target:
+    resource = ADDRESSED.get((group, version, rest[0]))
+    if resource is None or len(rest) > 3 or "" in rest:
+        raise NotFound
+    name = rest[1] if len(rest) > 1 else ""
+    subresource = rest[2] if len(rest) > 2 else ""
+    if (namespace and not resource.namespaced) or (name and resource.namespaced and not namespace):
+        raise NotFound
+    if subresource and not _has(resource, subresource):
+        raise NotFound
+    return Target(resource, namespace, name, subresource)
+
+
+def _has(resource: Resource, subresource: str) -> bool:
+    return subresource in resource.subresources or (resource is PODS and subresource in STREAMS)

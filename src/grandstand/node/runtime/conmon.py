@@ -1,0 +1,138 @@
+"""Start conmon, which creates a container, keeps its output and exit code, and outlives the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from grandstand.errors import CreateContainerError
+from grandstand.node.processes import readable, reaped
+
+from .oci import SEARCH_PATH, OciRuntime
+from .spec import ContainerSpec
+from .state import Shelf
+
+LONGEST_REPORT = 256 * 1024
+CREATE_SECONDS = 60
+# Logs carry UTC; nothing else of the engine's environment reaches the container's side.
+ENVIRONMENT = {"PATH": SEARCH_PATH, "TZ": "UTC", "LC_ALL": "C"}
+# conmon's word on its control fifo for "open the log file again", with two unused numbers.
+REOPEN_LOGS = b"2 0 0\n"
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What conmon says on its sync pipe: the container's pid, or -1 and what the runtime wrote to standard error."""
+
+    data: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conmon:
+    """Where the programs are, and where the runtime keeps its own state."""
+
+    path: Path
+    runtime: OciRuntime
+    runtime_root: Path
+
+    def command(self, spec: ContainerSpec, shelf: Shelf) -> list[str | Path]:
+        """conmon's arguments. No --log-size-max: at that size conmon throws the old log away instead of keeping it."""
+        return [
+            *(self.path, "--api-version", "1", "--log-level", "error"),
+            *("--cid", spec.id, "--cuuid", spec.id, "--name", spec.name),
+            *("--runtime", self.runtime.path, "--runtime-arg", f"--root={self.runtime_root}"),
+            *("--bundle", shelf.directory, "--persist-dir", shelf.directory, "--full-attach"),
+            *("--conmon-pidfile", shelf.monitor_pid, "--container-pidfile", shelf.init_pid),
+            *("--log-path", f"k8s-file:{spec.log_path}", "--no-sync-log"),
+            *(["--terminal"] if spec.tty else []),
+            *(["--stdin"] if spec.stdin else []),
+        ]
+
+    async def create(self, spec: ContainerSpec, shelf: Shelf) -> int:
+        """Create a container and return its pid. Raises CreateContainerError with the runtime's own words."""
+        read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        try:
+            try:
+                starter = self._spawn(spec, shelf, write_end)
+            finally:
+                os.close(write_end)
+            # What is started daemonizes; the report comes from its child.
+            await reaped(starter)
+            report = await _read_report(read_end)
+        except TimeoutError:
+            raise CreateContainerError(
+                f"the container was not created within {CREATE_SECONDS} s; {_log_of(shelf)}"
+            ) from None
+        finally:
+            os.close(read_end)
+        if report is None:
+            raise CreateContainerError(f"conmon ended without a report: {_log_of(shelf)}")
+        if report.data <= 0:
+            raise CreateContainerError(runtime_message(report.message) or _log_of(shelf))
+        return report.data
+
+    def _spawn(self, spec: ContainerSpec, shelf: Shelf, sync_pipe: int) -> subprocess.Popen[bytes]:
+        with shelf.monitor_log.open("wb") as log:
+            return subprocess.Popen(
+                self.command(spec, shelf),
+                cwd=shelf.directory,
+                env={**ENVIRONMENT, "_OCI_SYNCPIPE": str(sync_pipe)},
+                pass_fds=(sync_pipe,),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+
+def reopen_log(shelf: Shelf) -> bool:
+    """Tell a container's monitor that its log file was renamed; False when the monitor has ended."""
+    try:
+        fifo = os.open(shelf.control, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return os.write(fifo, REOPEN_LOGS) == len(REOPEN_LOGS)
+    except OSError:
+        return False
+    finally:
+        os.close(fifo)
+
+
+async def _read_report(pipe: int) -> Report | None:
+    """The first line, or None when the pipe ends before one."""
+    os.set_blocking(pipe, False)
+    text = bytearray()
+    async with asyncio.timeout(CREATE_SECONDS):
+        while b"\n" not in text and len(text) < LONGEST_REPORT:
+            await readable(pipe)
+            with contextlib.suppress(BlockingIOError):
+                data = os.read(pipe, 65536)
+                if not data:
+                    return None
+                text += data
+    try:
+        return msgspec.json.decode(text.decode(errors="replace").partition("\n")[0], type=Report)
+    except msgspec.MsgspecError:
+        raise CreateContainerError(f"conmon gave no report that can be read: {text[:500]!r}") from None
+
+
+def runtime_message(text: str) -> str:
+    """The error in what an OCI runtime wrote: the last `msg` of logrus' lines, or the text as it is."""
+    messages = re.findall(r'level=(?:error|fatal) msg="((?:[^"\\]|\\.)*)"', text)
+    if messages:
+        return re.sub(r'\\(["\\])', r"\1", messages[-1])
+    return text.strip()
+
+
+def _log_of(shelf: Shelf) -> str:
+    with contextlib.suppress(FileNotFoundError):
+        if text := shelf.monitor_log.read_bytes()[-2000:].decode(errors="replace").strip():
+            return f"conmon says: {text}"
+    return "conmon says nothing; is the machine out of memory or processes?"

@@ -1,0 +1,262 @@
+"""Create, start, signal, watch and remove containers, and find them again after a restart of the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from grandstand.clock import Clock
+from grandstand.errors import CreateContainerError, NoSuchContainer, PlatformError, RunContainerError, RuntimeFailure
+from grandstand.node.cgroups import Cgroups
+from grandstand.node.log_files import rotate
+from grandstand.node.processes import DEFAULT_OUTPUT_LIMIT, ended, is_running, process_key, run, send_signal
+
+from .adoption import Adopted, adopted
+from .bundle import bundle
+from .conmon import ENVIRONMENT, Conmon, reopen_log, runtime_message
+from .executing import ExecResult, execute
+from .exits import UNKNOWN_CODE, ContainerExit, read_exit
+from .host import boot_id, read_devices, read_host
+from .oci import OciRuntime, detect, find_conmon
+from .spec import ContainerSpec
+from .starting import release
+from .state import Record, Shelf, shelves
+
+LOG_CHECK_SECONDS = 10
+# The monitor ends a moment after its container; one that does not is broken, and is killed.
+MONITOR_SECONDS = 5
+
+
+class Runtime:
+    """The containers of one engine, whose state lies in `data/containers/` and `data/run/runc/`.
+
+    Nothing here has to run for a container to go on: its monitor (conmon) keeps its output and its exit code.
+    """
+
+    def __init__(
+        self, data: Path, *, clock: Clock, runtime: OciRuntime | None = None, cgroups: Cgroups | None = None
+    ) -> None:
+        """Raises NoRuntime or NoCgroups, with what to install."""
+        self.oci = runtime or detect()
+        self._clock = clock
+        self._cgroups = cgroups or Cgroups.detect(clock=clock)
+        self._directory = data.resolve() / "containers"
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        runtime_root = data.resolve() / "run" / "runc"
+        runtime_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._conmon = Conmon(find_conmon(), self.oci, runtime_root)
+        self._host = read_host(cgroup_v2=self._cgroups.version == 2, swap_accounting=self._cgroups.swap_accounting)
+        # A runtime is mostly CPU: more of them at once only take longer each.
+        self._slots = asyncio.Semaphore(2 * (os.cpu_count() or 1))
+        self._creating: dict[str, asyncio.Task[None]] = {}
+
+    async def create(self, spec: ContainerSpec) -> None:
+        """Make a container whose program waits for `start`. Raises CreateContainerError and leaves nothing then.
+
+        When the caller is cancelled the making goes on, and `remove` waits for it: half a container has no name.
+        """
+        task = asyncio.ensure_future(self._create(spec))
+        self._creating[spec.id] = task
+        task.add_done_callback(lambda _: self._creating.pop(spec.id, None))
+        await asyncio.shield(task)
+
+    async def _create(self, spec: ContainerSpec) -> None:
+        shelf = self._shelf(spec.id)
+        host = replace(self._host, devices=read_devices()) if spec.security.privileged else self._host
+        try:
+            _prepare_log(spec)
+            shelf.make(spec, msgspec.json.encode(bundle(spec, host)))
+        except FileExistsError:
+            raise CreateContainerError(f"there is a container {spec.id} already; remove it first") from None
+        try:
+            async with self._slots:
+                pid = await self._conmon.create(spec, shelf)
+        except BaseException:
+            await self._clear(spec, shelf)
+            raise
+        monitor = process_key(int(shelf.monitor_pid.read_text()))
+        shelf.save(Record(self._clock.now(), boot_id(), monitor, process_key(pid)))
+
+    async def start(self, container_id: str) -> float:
+        """Let the program of a created container go; the time. Raises RunContainerError when it cannot."""
+        shelf, record = self._existing(container_id)
+        if record.init is None:
+            raise RunContainerError(
+                f"container {container_id} ended before it was started; remove it, and create it again"
+            )
+        self._limit_cpu(self._spec(container_id))
+        started_at = self._clock.now()
+        # Before it happens: after a crash in between, `is_waiting_to_start` tells which of the two is true.
+        shelf.mark_started(started_at)
+        try:
+            await release(self._conmon, container_id, record.init, self._slots)
+        except BaseException:
+            shelf.mark_started(None)
+            raise
+        return started_at
+
+    def _limit_cpu(self, spec: ContainerSpec) -> None:
+        """The quota that `bundle` has left out."""
+        if spec.limits.cpu_millicores is None:
+            return
+        try:
+            self._cgroups.set_cpu_limit(spec.cgroup, spec.limits.cpu_millicores)
+        except OSError as error:
+            raise RunContainerError(f"the CPU limit of container {spec.name!r} cannot be set: {error}") from error
+
+    async def kill(self, container_id: str, number: int) -> None:
+        """Signal the container's first process, thawing it if it is frozen. No error when it has ended or is gone."""
+        shelf = self._shelf(container_id)
+        spec, record = shelf.spec(), shelf.record()
+        if spec is None or record is None or record.init is None:
+            return
+        send_signal(record.init, number)
+        if number == signal.SIGKILL and spec.namespaces.host_pid:
+            # Elsewhere the kernel kills the rest of the PID namespace with its first process.
+            self._cgroups.kill(spec.cgroup)
+        if self._cgroups.is_frozen(spec.cgroup):
+            self._cgroups.thaw(spec.cgroup)
+
+    async def wait(self, container_id: str) -> ContainerExit:
+        """Return when a container has ended, also when that was while no engine ran. Raises NoSuchContainer."""
+        shelf, record = self._existing(container_id)
+        if record.monitor is not None:
+            await ended(record.monitor)
+        return self._exit_of(shelf) or await self._give_up(shelf, record)
+
+    async def _give_up(self, shelf: Shelf, record: Record) -> ContainerExit:
+        """The exit of a container whose monitor died without a word: without its monitor it must not go on."""
+        if record.init is not None and record.boot == boot_id():
+            send_signal(record.init, signal.SIGKILL)
+            if (spec := shelf.spec()) and self._cgroups.is_frozen(spec.cgroup):
+                self._cgroups.thaw(spec.cgroup)
+            await ended(record.init)
+        if not shelf.directory.is_dir():
+            raise NoSuchContainer(f"container {shelf.id} was removed")
+        shelf.write_exit(UNKNOWN_CODE)
+        found = self._exit_of(shelf)
+        assert found is not None
+        return found
+
+    async def remove(self, container_id: str) -> None:
+        """Kill a container if it runs, and forget its cgroup and state. Its log and root file system stay.
+
+        Doing it twice does no harm. Raises PlatformError when a process of it does not die.
+        """
+        if (task := self._creating.get(container_id)) is not None:
+            await asyncio.wait([task])
+        shelf = self._shelf(container_id)
+        spec = shelf.spec()
+        if spec is None:
+            shelf.destroy()
+            return
+        await self._clear(spec, shelf)
+
+    async def _clear(self, spec: ContainerSpec, shelf: Shelf) -> None:
+        record = shelf.record()
+        if record is not None and record.boot == boot_id():
+            await self.kill(shelf.id, signal.SIGKILL)
+            await self._end_monitor(record)
+        command: list[str | Path] = [self.oci.path, "--root", self._conmon.runtime_root, "delete", "--force", shelf.id]
+        async with self._slots:
+            finished = await run(command, env=ENVIRONMENT)
+        await self._cgroups.remove(spec.cgroup)
+        state = self._conmon.runtime_root / shelf.id
+        if finished.code != 0 and state.exists() and record is not None and record.init and is_running(record.init):
+            raise PlatformError(f"container {shelf.id}: {runtime_message(finished.output.decode(errors='replace'))}")
+        shutil.rmtree(state, ignore_errors=True)
+        shelf.destroy()
+
+    async def _end_monitor(self, record: Record) -> None:
+        if record.monitor is None:
+            return
+        try:
+            async with asyncio.timeout(MONITOR_SECONDS):
+                await ended(record.monitor)
+        except TimeoutError:
+            send_signal(record.monitor, signal.SIGKILL)
+            await ended(record.monitor)
+
+    async def exec(
+        self,
+        container_id: str,
+        args: tuple[str, ...],
+        timeout_seconds: float,
+        *,
+        output_limit: int = DEFAULT_OUTPUT_LIMIT,
+    ) -> ExecResult:
+        """Run a command as the container's own process runs.
+
+        Raises ExecTimeout after killing the command and what it started in its process group, NoSuchContainer when the
+        container does not run, RuntimeFailure when the command could not be run at all, e.g. is not in the image.
+        """
+        if not args:
+            raise RuntimeFailure("there is no command to run")
+        if self.pid(container_id) is None:
+            raise NoSuchContainer(f"container {container_id} does not run")
+        root = self._conmon.runtime_root
+        return await execute(self.oci, root, self._shelf(container_id), args, timeout_seconds, output_limit)
+
+    def adopt(self) -> list[Adopted]:
+        """What earlier engines have left, running or ended. Blocks for about 0.1 ms per container."""
+        return [found for shelf in shelves(self._directory) if (found := adopted(shelf, self._conmon, self._exit_of))]
+
+    async def freeze(self, container_id: str) -> None:
+        """Stop every process of a container where it stands."""
+        await self._cgroups.freeze(self._spec(container_id).cgroup)
+
+    async def thaw(self, container_id: str) -> None:
+        self._cgroups.thaw(self._spec(container_id).cgroup)
+
+    def pid(self, container_id: str) -> int | None:
+        """The container's first process, as the host numbers it; None when it does not run."""
+        record = self._shelf(container_id).record()
+        if record is None or record.init is None or record.boot != boot_id() or not is_running(record.init):
+            return None
+        return record.init.pid
+
+    async def keep_logs_small(self) -> None:
+        """Rotate log files that have grown too long, for as long as the engine runs."""
+        while True:
+            await self._clock.sleep(LOG_CHECK_SECONDS)
+            self.rotate_logs()
+
+    def rotate_logs(self) -> None:
+        """Rotate every log file that is over its container's limit now."""
+        for shelf in shelves(self._directory):
+            spec = shelf.spec()
+            if spec is not None and not shelf.exit.exists():
+                rotate(spec.log_path, spec.log_max_bytes, partial(reopen_log, shelf))
+
+    def _shelf(self, container_id: str) -> Shelf:
+        return Shelf(self._directory / container_id)
+
+    def _spec(self, container_id: str) -> ContainerSpec:
+        if (spec := self._shelf(container_id).spec()) is None:
+            raise NoSuchContainer(f"there is no container {container_id}")
+        return spec
+
+    def _existing(self, container_id: str) -> tuple[Shelf, Record]:
+        shelf = self._shelf(container_id)
+        if (record := shelf.record()) is None:
+            raise NoSuchContainer(f"there is no container {container_id}")
+        return shelf, record
+
+    def _exit_of(self, shelf: Shelf) -> ContainerExit | None:
+        spec = shelf.spec()
+        kills = self._cgroups.oom_kills(spec.cgroup) if spec else 0
+        return read_exit(shelf.exit, shelf.oom, kills)
+
+
+def _prepare_log(spec: ContainerSpec) -> None:
+    """Raises CreateContainerError for a log file that is a link: conmon would follow it."""
+    spec.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if spec.log_path.is_symlink():
+        raise CreateContainerError(f"the log file {spec.log_path} is a link; remove it")

@@ -1,1 +1,25 @@
-"""The way in: HAProxy, and what drives it."""
+"""The way in: routes, HAProxy and what drives it."""
+
+from __future__ import annotations
+
+import shutil
+
+from grandstand.clock import SystemClock
+from grandstand.engine import Engine
+
+from .gateway import Gateway
+from .haproxy.process import Home, end
+
+__all__ = ["Gateway", "destroy_gateway", "gateway_runs"]
+
+
+def gateway_runs(engine: Engine) -> bool:
+    """Whether the HAProxy of an engine runs: its ports are taken by ourselves then."""
+    return Home.of(engine).process() is not None
+
+
+async def destroy_gateway(engine: Engine) -> None:
+    """End the HAProxy of an engine with all its connections, and remove its files. Needs no running engine."""
+    home = Home.of(engine)
+    await end(home, SystemClock())
+    shutil.rmtree(home.directory, ignore_errors=True)

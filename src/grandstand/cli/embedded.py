@@ -1,0 +1,133 @@
+"""Wire the parts of an engine together: API, controllers, node and gateway in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from grandstand.api.server import ApiServer
+from grandstand.api.store import Store
+from grandstand.client import Client
+from grandstand.client.fake import FakeClient
+from grandstand.clock import Clock, SystemClock
+from grandstand.controllers import all_controllers
+from grandstand.engine import Engine
+from grandstand.gateway import Gateway, destroy_gateway
+from grandstand.kinds.resources import ENDPOINT_SLICES, PODS, SERVICES
+from grandstand.node.agent import Agent
+from grandstand.node.composition import real_parts
+from grandstand.node.dns import name_server
+from grandstand.node.logs import NodeLogs
+from grandstand.node.network import Network, ServiceRules
+from grandstand.node.node_status import NodeKeeper
+from grandstand.node.removal import remove_everything
+from grandstand.node.runtime import detect
+from grandstand.reconcile.caches import Caches
+from grandstand.reconcile.recorder import Recorder
+from grandstand.reconcile.runner import Runner
+
+log = logging.getLogger(__name__)
+
+Start = Callable[[Coroutine[Any, Any, None]], None]
+"""Starts a task in the background."""
+
+
+async def serve(engine: Engine, ready: Callable[[], None]) -> None:
+    """Run an engine until SIGTERM or SIGINT; containers and gateway go on after it. Calls `ready` when all is up."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(engine):
+        log.info("the engine %s is up", engine.id)
+        ready()
+        await stop.wait()
+        log.info("the engine %s stops; containers and gateway go on", engine.id)
+
+
+@contextlib.asynccontextmanager
+async def running(engine: Engine) -> AsyncIterator[Client]:
+    """An engine that is up, for as long as the context lasts. A part that fails for good ends it with its error."""
+    clock = SystemClock()
+    store = Store(engine.database)
+    api = ApiServer(engine, store, clock=clock)
+    network = Network(engine)
+    async with contextlib.AsyncExitStack() as stack:
+        await store.open()
+        stack.push_async_callback(store.close)
+        await api.start()
+        stack.push_async_callback(api.stop)
+        await network.start()
+        stack.push_async_callback(network.close)
+        background = await stack.enter_async_context(_background())
+        await _start_parts(engine, api, network, clock, background, stack)
+        yield api.client
+
+
+async def _start_parts(
+    engine: Engine,
+    api: ApiServer,
+    network: Network,
+    clock: Clock,
+    background: Start,
+    stack: contextlib.AsyncExitStack,
+) -> None:
+    client = api.client
+    events = Recorder(client, "grandstand-node", clock)
+    gateway = Gateway(engine, client, clock=clock)
+    oci = await asyncio.to_thread(detect)
+    for warning in oci.warnings:
+        log.warning("%s", warning)
+    parts = real_parts(engine, client, network, events, clock, gateway.drain, oci)
+    keeper = NodeKeeper(engine, client, clock, f"{oci.name}://{oci.version}")
+    agent = Agent(parts)
+    api.read_logs_with(NodeLogs(agent.pod))
+    await keeper.register()
+    background(events.run())
+    background(keeper.run())
+
+    caches = Caches(client, clock)
+    recorder = Recorder(client, "grandstand", clock)
+    runner = Runner(all_controllers(client, caches, root_ca=api.root_ca), client, caches, recorder, clock)
+    services, slices, pods = (caches.informer(resource) for resource in (SERVICES, ENDPOINT_SLICES, PODS))
+    background(recorder.run())
+    background(runner.run())
+    background(ServiceRules(network.table, services, slices, clock=clock).run())
+
+    await gateway.start()
+    stack.push_async_callback(gateway.stop)
+    await runner.synced()
+    names = name_server(engine, services, slices, pods, clock=clock)
+    await names.start()
+    stack.push_async_callback(names.stop)
+    await agent.start()
+    stack.push_async_callback(agent.stop)
+
+
+@contextlib.asynccontextmanager
+async def _background() -> AsyncIterator[Start]:
+    """Start tasks that run until the end of the context. When one fails, the context is cancelled with its error."""
+    tasks: list[asyncio.Task[None]] = []
+    async with asyncio.TaskGroup() as group:
+        try:
+            yield lambda work: tasks.append(group.create_task(work))
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def remove_all(engine: Engine) -> None:
+    """End every container of an engine, and remove what it made on the machine. Needs no running engine."""
+    clock = SystemClock()
+    network = Network(engine)
+    await network.start()
+    nobody = FakeClient(clock=clock)  # containers end without the API: nothing is asked, and nobody told
+    gateway = Gateway(engine, nobody, clock=clock)
+    parts = real_parts(engine, nobody, network, Recorder(nobody, "grandstand-node", clock), clock, gateway.drain)
+    await remove_everything(parts)
+    await destroy_gateway(engine)
+    await network.destroy()

@@ -1,0 +1,256 @@
+"""Keep HAProxy to the Services, EndpointSlices and Ingresses of the API, and empty it of Pods that end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Coroutine
+from typing import Any
+
+from grandstand.client import Client
+from grandstand.clock import Clock
+from grandstand.engine import Engine
+from grandstand.errors import GrandstandError
+from grandstand.kinds import EndpointSlice, Ingress, Key, Object, Pod, Service
+from grandstand.kinds.resources import ENDPOINT_SLICES, INGRESSES, SECRETS, SERVICES
+from grandstand.reconcile.caches import Caches, Index
+from grandstand.reconcile.informer import Informer
+from grandstand.reconcile.recorder import Recorder
+
+from .certificates import Certificate, Problem, certificates_for
+from .haproxy import Counters, Home, Layout, Place, Proxy, Wanted
+from .haproxy.configuration import listed, route_map
+from .haproxy.process import settings_for
+from .ingress_status import IngressStatus
+from .routes import Routes, routes_for
+from .servers import Duty, Server, servers_for
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS = 0.1
+LAST_RETRY_SECONDS = 5.0
+LEFT_OVER_SECONDS = 1.0
+"""When to look again at servers that are gone but for their last connections."""
+HOLD_SECONDS = 5.0
+DRAIN_POLL_SECONDS = 0.02
+"""HAProxy pushes nothing; two looks in a row must find a Pod idle."""
+
+
+class Gateway:
+    """Drives the HAProxy of an engine; it serves on without us."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        client: Client,
+        *,
+        clock: Clock,
+        recorder: Recorder | None = None,
+        bind: str = "127.0.0.1",
+        threads: int | None = None,
+    ) -> None:
+        self._clock = clock
+        self._recorder = recorder
+        self._settings = settings_for(engine, bind, threads)
+        self._changed = asyncio.Event()
+        self._proxy = Proxy(Home.of(engine), clock, self._changed.set)
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._look_again: asyncio.Task[None] | None = None
+        caches = Caches(client, clock)
+        self._services = caches.table(SERVICES, Service)
+        self._ingresses = caches.table(INGRESSES, Ingress)
+        slices = caches.table(ENDPOINT_SLICES, EndpointSlice)
+        self._slices: Index[EndpointSlice, Key] = slices.index(
+            lambda each: [Key(each.metadata.namespace, each.service_name)]
+        )
+        self._pods: Index[EndpointSlice, str] = slices.index(
+            lambda each: [point.target_ref.uid for point in each.endpoints or () if point.target_ref is not None]
+        )
+        self._secrets = Informer(client, SECRETS, fields="type=kubernetes.io/tls", clock=clock)
+        self._informers = (*caches.informers, self._secrets)
+        self._statuses = IngressStatus(client, self._ingresses, bind, clock)
+        self._routes = Routes({}, {})
+        self._certificates: tuple[Certificate, ...] = ()
+        self._reported: frozenset[Problem] = frozenset()
+        self._servers: dict[str, dict[str, Server]] = {}
+        self._started = False
+        self._routes_changed = True
+        self._services_changed: set[Key] = set()
+        self._ending: dict[str, Duty] = {}
+        for informer in self._informers:
+            informer.subscribe(self._slice_changed if informer.resource is ENDPOINT_SLICES else self._route_changed)
+        caches.informer(INGRESSES).subscribe(self._statuses.changed)
+
+    async def start(self) -> None:
+        """Return when HAProxy runs and serves what there is. Raises GatewayFailure when it cannot."""
+        for informer in self._informers:
+            self._run(informer.run())
+        for informer in self._informers:
+            await informer.synced()
+        await self._apply()
+        self._started = True
+        self._run(self._keep())
+        self._run(self._statuses.run())
+
+    async def stop(self) -> None:
+        """Let go of HAProxy, which serves on."""
+        tasks = [*self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._proxy.close()
+
+    async def drain(self, pod: Pod, seconds: float) -> None:
+        """Send a Pod no new requests, and return when it has none in flight, or after so many seconds.
+
+        From then on its idle connections are closed too. The last Pod of a Service goes on for a while where it is
+        asked: another may be on its way. Returns at once for a Pod that the gateway does not know, and before `start`.
+        Raises GatewayFailure when HAProxy cannot be reached.
+        """
+        if not self._started:
+            return
+        uid = pod.metadata.uid
+        places = self._places(uid) or await self._left_places(pod.status.pod_ip)
+        if not places:
+            return
+        deadline = self._clock.monotonic() + seconds
+        await self._hold(uid, places, deadline)
+        await self._end(uid, Duty.FINISHING)
+        idle = 0
+        while idle < 2 and self._clock.monotonic() < deadline:
+            use = await self._proxy.use(places)
+            if use.serving:
+                self._proxy.doubt()
+                await self._apply()
+            idle = idle + 1 if use.in_flight == 0 and not use.serving else 0
+            await self._clock.sleep(DRAIN_POLL_SECONDS)
+        await self._end(uid, Duty.RESTING)
+
+    async def statistics(self) -> list[Counters]:
+        """HAProxy's counters per backend and server."""
+        return await self._proxy.statistics()
+
+    async def _hold(self, uid: str, places: Collection[Place], deadline: float) -> None:
+        """Return when somebody else can take over what a Pod is asked, nobody asks, or it has been long enough."""
+        deadline = min(deadline, self._clock.monotonic() + HOLD_SECONDS)
+        while self._serves_alone(uid) and self._clock.monotonic() < deadline:
+            use = await self._proxy.use(places)
+            if not use.in_flight and not use.per_second:
+                return
+            await self._clock.sleep(DRAIN_POLL_SECONDS)
+
+    def _serves_alone(self, uid: str) -> bool:
+        """Whether a Pod is the only one that serves some backend."""
+        serving = [
+            {server.pod_uid for server in servers.values() if server.duty is Duty.SERVING}
+            for servers in self._servers.values()
+        ]
+        return {uid} in serving
+
+    async def _end(self, uid: str, duty: Duty) -> None:
+        self._ending[uid] = duty
+        self._services_changed.update(Key(each.metadata.namespace, each.service_name) for each in self._pods[uid])
+        await self._apply()
+
+    def _places(self, uid: str) -> set[Place]:
+        return {
+            Place(backend, server.name)
+            for backend, servers in self._servers.items()
+            for server in servers.values()
+            if server.pod_uid == uid
+        }
+
+    async def _left_places(self, address: str) -> set[Place]:
+        """Where HAProxy still has the address of a Pod that no slice names any more, unless another Pod has it now."""
+        taken = {Place(backend, name) for backend, servers in self._servers.items() for name in servers}
+        return await self._proxy.places_of(address) - taken if address else set()
+
+    def _route_changed(self, key: Key, before: Object | None, after: Object | None) -> None:
+        if before is not None and after is not None and _same_wish(before, after):
+            return
+        self._routes_changed = True
+        self._changed.set()
+
+    def _slice_changed(self, key: Key, before: Object | None, after: Object | None) -> None:
+        for obj in (before, after):
+            if obj is not None:
+                labels = obj["metadata"].get("labels") or {}
+                self._services_changed.add(Key(key.namespace, labels.get("kubernetes.io/service-name", "")))
+        self._changed.set()
+
+    async def _keep(self) -> None:
+        """Apply every change at once; several that come together are one."""
+        retry_seconds = FIRST_RETRY_SECONDS
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self._apply()
+                retry_seconds = FIRST_RETRY_SECONDS
+            except (GrandstandError, OSError) as error:
+                log.warning("%s; again in %.1f s", error, retry_seconds)
+                await self._clock.sleep(retry_seconds)
+                retry_seconds = min(retry_seconds * 2, LAST_RETRY_SECONDS)
+                self._changed.set()
+
+    async def _apply(self) -> None:
+        async with self._turn:
+            self._decide()
+            left = await self._proxy.apply(self._wanted())
+        if left and (self._look_again is None or self._look_again.done()):
+            self._look_again = self._run(self._after(LEFT_OVER_SECONDS))
+
+    async def _after(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._changed.set()
+
+    def _decide(self) -> None:
+        """Work out again what the changes since the last time touch."""
+        if self._routes_changed:
+            self._routes_changed = False
+            services = {service.metadata.key: service for service in self._services.all()}
+            self._routes = routes_for(services, self._ingresses.all())
+            self._certificates, problems = certificates_for(self._ingresses.all(), self._secrets.cache)
+            self._report(frozenset(problems))
+            self._servers = {}
+        changed, self._services_changed = self._services_changed, set()
+        self._ending = {uid: duty for uid, duty in self._ending.items() if uid in self._pods}
+        for name, backend in self._routes.backends.items():
+            if name not in self._servers or backend.service in changed:
+                self._servers[name] = servers_for(backend, self._slices[backend.service], self._ending)
+
+    def _wanted(self) -> Wanted:
+        certificates = {listed(each): each for each in self._certificates}
+        backends = tuple(self._routes.backends[name] for name in sorted(self._routes.backends))
+        return Wanted(
+            Layout(self._settings, backends, tuple(certificates)),
+            {each.file: certificate.pem for each, certificate in certificates.items()},
+            route_map(self._routes.targets),
+            self._servers,
+        )
+
+    def _report(self, problems: frozenset[Problem]) -> None:
+        for problem in problems - self._reported:
+            log.warning("Ingress %s: %s", problem.ingress, problem.message)
+            ingress = self._ingresses.object(problem.ingress)
+            if self._recorder is not None and ingress is not None:
+                self._recorder.record(ingress, "Warning", "BadCertificate", problem.message)
+        self._reported = problems
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _same_wish(before: Object, after: Object) -> bool:
+    """Whether nothing changed but the status, or who wrote what."""
+
+    def wish(obj: Object) -> tuple[object, ...]:
+        meta = obj["metadata"]
+        wishes = (obj.get(part) for part in ("spec", "data"))
+        return (*wishes, meta.get("annotations"), meta.get("deletionTimestamp"), meta.get("uid"))
+
+    return wish(before) == wish(after)

@@ -1,0 +1,194 @@
+"""Write HAProxy's configuration for routes, backends and servers. Pure: text out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from grandstand.gateway.certificates import Certificate
+from grandstand.gateway.routes import UNAVAILABLE, Backend, Protocol, Route
+from grandstand.gateway.servers import Duty, Server
+
+ROUTE_MAP = "routes.map"
+CERTIFICATE_LIST = "certificates.list"
+EMPTY_DIRECTORY = "empty"
+FRONTEND = "gateway"
+
+NO_ROUTE = "no route for this host"
+NO_ENDPOINT = "nobody serves this at the moment, try again in a second"
+
+IDLE_SECONDS = 10
+"""How long a client's idle connection is kept. After a reload, a drain may have to wait as long for the old worker."""
+
+# Checks are there to bring back what `observe` took out: the node probes, so they are rare while a server is up.
+# A dead server must be out before one request has met it as often as it is tried (1 + retries), hence error-limit 3;
+# one error alone proves nothing: an application that restarts its workers refuses a connection now and then.
+SERVER_OPTIONS = (
+    "check inter 60s fastinter 1s downinter 100ms fall 3 rise 1 observe layer4 error-limit 3 on-error mark-down"
+    # Idle connections go before the application ends them: gunicorn does after 2 s, uvicorn and Node after 5 s.
+    " pool-purge-delay 1s"
+)
+PROTOCOL_OPTIONS = {Protocol.HTTP: "", Protocol.H2C: " proto h2", Protocol.TLS: " ssl verify none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one HAProxy is told once: addresses, threads, connections at once, the user that its workers run as."""
+
+    bind: str
+    port: int
+    tls_port: int
+    threads: int
+    most_connections: int
+    user: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A certificate as the configuration names it; the digest tells when its content changes."""
+
+    file: str
+    hosts: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All of a configuration that only a reload can change; routes and servers change while it runs."""
+
+    settings: Settings
+    backends: tuple[Backend, ...]
+    certificates: tuple[Listed, ...]
+
+    def covers(self, wanted: Layout) -> bool:
+        """Whether an HAProxy that runs with this layout can do what is wanted: backends too many do no harm."""
+        return (
+            self.settings == wanted.settings
+            and self.certificates == wanted.certificates
+            and set(self.backends) >= set(wanted.backends)
+        )
+
+
+def listed(certificate: Certificate) -> Listed:
+    digest = hashlib.sha256(certificate.pem).hexdigest()[:16]
+    secret = certificate.secret
+    return Listed(f"{secret.namespace}.{secret.name}.{digest}.pem", certificate.hosts, digest)
+
+
+def configuration(layout: Layout, servers: Mapping[str, Mapping[str, Server]]) -> str:
+    """The whole configuration; `servers` by backend and name are those that it starts with."""
+    sections = [
+        _global(layout.settings),
+        _defaults(),
+        _frontend(layout),
+        _unavailable(),
+        *(_backend(each, servers.get(each.name, {}).values()) for each in layout.backends),
+    ]
+    return "# Written by Grandstand at each reload: changes here are lost.\n\n" + "\n".join(sections)
+
+
+def certificate_list(certificates: Iterable[Listed]) -> str:
+    """The `crt-list`: each certificate's file, and the hosts that it is for."""
+    lines = (f"certificates/{each.file} {' '.join(each.hosts)}".strip() for each in certificates)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def route_map(targets: Mapping[Route, str]) -> dict[str, str]:
+    """Entries of the map that the frontend looks a request up in, by the longest beginning of `host + path + "/?"`.
+
+    A prefix route is `host/prefix/`, so it matches by whole elements; an exact one is `host/path/?`: no path holds a
+    question mark, so it equals what is looked up, and is the longest there can be.
+    """
+    return {_map_key(route): target for route, target in targets.items()}
+
+
+def map_text(entries: Mapping[str, str]) -> str:
+    return "".join(f"{key} {target}\n" for key, target in sorted(entries.items()))
+
+
+def server_parameters(server: Server, protocol: Protocol) -> str:
+    """Address and options of a server, for the configuration and for `add server` alike."""
+    address = f"[{server.address}]" if ":" in server.address else server.address
+    return f"{address}:{server.port} weight {server.weight} {SERVER_OPTIONS}{PROTOCOL_OPTIONS[protocol]}"
+
+
+def _map_key(route: Route) -> str:
+    if route.exact:
+        return f"{route.host}{route.path}/?"
+    return f"{route.host}{route.path.rstrip('/')}/"
+
+
+def _global(settings: Settings) -> str:
+    return f"""\
+global
+  nbthread {settings.threads}
+  maxconn {settings.most_connections}
+  user {settings.user}
+  group {settings.group}
+  chroot {EMPTY_DIRECTORY}
+  hard-stop-after 10m
+  ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
+"""
+
+
+def _defaults() -> str:
+    return f"""\
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+  timeout http-request 30s
+  timeout http-keep-alive {IDLE_SECONDS}s
+  timeout queue 30s
+  timeout tunnel 1h
+  option idle-close-on-response
+  option redispatch 1
+  retries 3
+  retry-on conn-failure empty-response
+  http-reuse safe
+  http-error status 503 content-type text/plain hdr Retry-After 1 string "{NO_ENDPOINT}\\n"
+"""
+
+
+def _frontend(layout: Layout) -> str:
+    settings = layout.settings
+    binds = [f"bind {settings.bind}:{settings.port}"]
+    if layout.certificates:
+        binds.append(
+            f"bind {settings.bind}:{settings.tls_port} ssl crt-list {CERTIFICATE_LIST} strict-sni alpn h2,http/1.1"
+        )
+    lookup = f"concat(,txn.path),map_beg({ROUTE_MAP})"
+    missing = "!{ var(txn.backend) -m found }"
+    rules = f"""\
+  http-request set-var(txn.path) path,concat(/?)
+  http-request set-var(txn.backend) req.hdr(host),host_only,lower,{lookup}
+  http-request set-var(txn.backend) req.hdr(host),host_only,lower,regsub(^[^.]+,*),{lookup} if {missing}
+  http-request set-var(txn.backend) str(*),{lookup} if {missing}
+  http-request return status 404 content-type text/plain string "{NO_ROUTE}\\n" if {missing}
+  http-request disable-l7-retry unless {{ method GET HEAD OPTIONS TRACE PUT DELETE }}
+  http-request set-header X-Forwarded-For %[src]
+  http-request set-header X-Forwarded-Host %[req.hdr(host)]
+  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
+  http-request set-header X-Request-Id %[uuid()] unless {{ req.hdr(x-request-id) -m found }}
+  use_backend %[var(txn.backend)]
+"""
+    return f"frontend {FRONTEND}\n" + "".join(f"  {bind}\n" for bind in binds) + rules
+
+
+def _unavailable() -> str:
+    answer = f'status 503 content-type text/plain hdr Retry-After 1 string "{NO_ENDPOINT}\\n"'
+    return f"backend {UNAVAILABLE}\n  http-request return {answer}\n"
+
+
+def _backend(backend: Backend, servers: Iterable[Server]) -> str:
+    """A backend with those servers that take requests; the others end theirs in the worker before."""
+    balance = ("balance source", "hash-type consistent") if backend.sticky else ("balance roundrobin",)
+    lines = [
+        f"server {server.name} {server_parameters(server, backend.protocol)}"
+        for server in servers
+        if server.duty is Duty.SERVING
+    ]
+    return f"backend {backend.name}\n" + "".join(f"  {line}\n" for line in (*balance, *lines))

@@ -195,6 +195,10 @@ class NetworkFailure(PeerError):
     """The machine refused a change of its network. Run as root, and see what the message names."""
 
 
+class GatewayFailure(PeerError):
+    """HAProxy refused or failed; its own message follows."""
+
+
 class RuntimeFailure(PeerError):
     """The OCI runtime refused or failed; its own message follows."""
 

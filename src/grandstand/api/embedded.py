@@ -15,8 +15,8 @@ from grandstand.client import (
     WatchEvent,
     WriteOptions,
 )
-from grandstand.errors import BadRequest
-from grandstand.kinds import Object, Resource, key_of
+from grandstand.client.paths import require_name, require_subresource
+from grandstand.kinds import Object, Resource
 from grandstand.kinds.resources import PODS
 
 from .lists import Filter, ListOptions
@@ -32,6 +32,7 @@ class EmbeddedClient:
         self._registry = registry
 
     async def get(self, resource: Resource, namespace: str, name: str, *, subresource: str = "") -> Object:
+        _check(resource, namespace, name, subresource)
         return self._registry.get(resource, namespace, name, subresource).object
 
     async def list(
@@ -90,10 +91,10 @@ class EmbeddedClient:
     async def update(
         self, resource: Resource, obj: Object, *, subresource: str = "", options: WriteOptions = DEFAULT_WRITE
     ) -> Object:
-        if not (obj.get("metadata") or {}).get("name"):
-            raise BadRequest("metadata.name is missing: an update names the object that it replaces")
-        key = key_of(obj)
-        written = await self._registry.update(resource, key.namespace, key.name, obj, _own(options), subresource)
+        meta = obj.get("metadata") or {}
+        namespace, name = meta.get("namespace", ""), meta.get("name", "")
+        _check(resource, namespace, name, subresource)
+        written = await self._registry.update(resource, namespace, name, obj, _own(options), subresource)
         return written.stored.object
 
     async def patch(
@@ -107,13 +108,21 @@ class EmbeddedClient:
         subresource: str = "",
         options: WriteOptions = DEFAULT_WRITE,
     ) -> Object:
+        _check(resource, namespace, name, subresource)
         written = await self._registry.patch(resource, namespace, name, patch, type, _own(options), subresource)
         return written.stored.object
 
     async def delete(
         self, resource: Resource, namespace: str, name: str, options: DeleteOptions = DEFAULT_DELETE
     ) -> Object:
+        _check(resource, namespace, name)
         return (await self._registry.delete(resource, namespace, name, options)).stored.object
+
+
+def _check(resource: Resource, namespace: str, name: str, subresource: str = "") -> None:
+    """Raise what a path over HTTP would be refused with."""
+    require_name(resource, namespace, name)
+    require_subresource(resource, subresource)
 
 
 def _own(options: WriteOptions) -> WriteOptions:

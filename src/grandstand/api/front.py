@@ -178,14 +178,22 @@ class Front:
 
         match rest:
             case ["v2"]:
-                if "json" not in (accept := request.headers.get("Accept", "json")) and "*/*" not in accept:
-                    raise NotAcceptable("OpenAPI v2 is only served as application/json")
-                return json_answer(openapi.v2(self._schemas, RESOURCES))
+                return self._openapi_v2(request.headers.get("Accept", "*/*"))
             case ["v3"]:
                 return json_answer(self._openapi_index)
             case ["v3", *path]:
                 return json_answer(openapi.document(self._schemas, RESOURCES, "/".join(path)))
         raise NotFound
+
+    def _openapi_v2(self, accept: str) -> web.Response:
+        from . import openapi
+
+        if any(name in accept for name in openapi.gnostic.ACCEPTED):
+            body = openapi.v2_protobuf(self._schemas, RESOURCES)
+            return json_answer(body, content_type=openapi.gnostic.CONTENT_TYPE)
+        if "json" not in accept and "*/*" not in accept:
+            raise NotAcceptable(f"OpenAPI v2 is served as application/json and {openapi.gnostic.CONTENT_TYPE}")
+        return json_answer(openapi.v2(self._schemas, RESOURCES))
 
     @cached_property
     def _openapi_index(self) -> bytes:

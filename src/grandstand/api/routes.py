@@ -12,6 +12,7 @@ from aiohttp import web
 from grandstand.client import PatchType, WriteOptions
 from grandstand.errors import BadRequest, GrandstandError
 from grandstand.kinds import Object, Resource
+from grandstand.kinds.resources import PODS, SERVICE_ACCOUNTS, SERVICES
 
 from .answers import DONE, json_answer, object_answer, success
 from .bodies import read_body
@@ -29,6 +30,9 @@ from .streams import stream
 from .watches import EventStream, check_options
 
 T = TypeVar("T")
+
+SHOWN_WHEN_GONE = (PODS, SERVICES, SERVICE_ACCOUNTS)
+"""Resources whose deletion is answered with the object as it last was, as in Kubernetes; others with a Status."""
 
 
 class Routes:
@@ -138,7 +142,7 @@ class Routes:
         options = delete_options(request.query, await self._delete_body(request))
         work = self._registry.delete(target.resource, target.namespace, target.name, options)
         done = await _whole(work)
-        if done.gone:
+        if done.gone and target.resource not in SHOWN_WHEN_GONE:
             return object_answer(success(target.resource, done.stored.object))
         return json_answer(self._presenter(request, target).single(done.stored))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from grandstand.errors import BadRequest
+from grandstand.errors import BadRequest, NotFound
 from grandstand.kinds import Object, Resource
 
 from . import DeleteOptions, PatchType, WriteOptions
@@ -21,11 +21,22 @@ def path_of(resource: Resource, namespace: str = "", name: str = "", subresource
 
 def object_path(resource: Resource, namespace: str, name: str, subresource: str = "") -> str:
     """The path of one object. Raises BadRequest where it is not named in full: that would be the path of them all."""
+    require_name(resource, namespace, name)
+    return path_of(resource, namespace, name, subresource)
+
+
+def require_name(resource: Resource, namespace: str, name: str) -> None:
+    """Raise BadRequest where an object is not named in full."""
     if not name:
         raise BadRequest(f"which {resource.kind}? Its name is missing")
     if resource.namespaced and not namespace:
         raise BadRequest(f"{resource.kind} {name!r} lives in a namespace: name it")
-    return path_of(resource, namespace, name, subresource)
+
+
+def require_subresource(resource: Resource, subresource: str) -> None:
+    """Raise NotFound where a resource has no such subresource ("" is the object itself)."""
+    if subresource and subresource not in resource.subresources:
+        raise NotFound(f"{resource.qualified} have no subresource {subresource}")
 
 
 def list_query(labels: str, fields: str, **more: str | int | bool) -> dict[str, str]:

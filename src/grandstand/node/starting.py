@@ -66,12 +66,22 @@ async def _image(context: PodContext, container: Container) -> Image:
 def _not_pulled(context: PodContext, container: Container, error: ImageError) -> None:
     now = context.parts.clock.now()
     back_off = tried(context.state(container.name).pull_back_off, now)
-    context.event("Warning", "Failed", f'Failed to pull image "{container.image}": {error}', container)
+    context.event("Warning", *_pull_event(container.image, error), container)
     context.event("Warning", "Failed", f"Error: {error.reason}", container)
     if error.reason == "ErrImagePull":
         context.event("Normal", "BackOff", f'Back-off pulling image "{container.image}"', container)
     context.change(container.name, pull_back_off=back_off)
     context.hold(container.name, error.reason, str(error), now + back_off.seconds)
+
+
+def _pull_event(image: str, error: ImageError) -> tuple[str, str]:
+    """Reason and message, as the kubelet has them."""
+    match error.reason:
+        case "ErrImageNeverPull":
+            return "ErrImageNeverPull", str(error)
+        case "InvalidImageName":
+            return "InspectFailed", f'Failed to apply default image tag "{image}": {error}'
+    return "Failed", f'Failed to pull image "{image}": {error}'
 
 
 async def _start(context: PodContext, container: Container, image: Image) -> None:

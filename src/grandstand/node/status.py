@@ -59,7 +59,7 @@ def pod_phase(pod: Pod, record: PodRecord) -> str:
         return "Failed"
     if not initialized(pod, record):
         return "Failed" if _init_failed(pod, record) else "Pending"
-    if any(not state.runs for _, state in states):
+    if any(state.started_at is None and state.ended is None for _, state in states):
         return "Pending"
     ended = [state.ended for container, state in states if state.ended and not _may_run(pod, container, record)]
     if len(ended) < len(states):

@@ -119,7 +119,7 @@ class Recorder:
         involved = dict(same.involved)
         event = {
             "metadata": {
-                "name": f"{involved['name']}.{self._clock.suffix(12)}",
+                "name": self._name(involved["name"], waiting.first),
                 "namespace": involved.get("namespace", "default"),
             },
             "involvedObject": involved,
@@ -135,6 +135,10 @@ class Recorder:
         }
         made = await self._client.create(EVENTS, event)
         return Written(made["metadata"]["namespace"], made["metadata"]["name"], waiting.count)
+
+    def _name(self, involved: str, first: float) -> str:
+        """Events sort by name as they happened: their times have whole seconds only, and kubectl keeps the list's order."""
+        return f"{involved}.{int(first * 1e9):016x}{self._clock.suffix(4)}"
 
 
 def _reference(obj: Object, field_path: str) -> tuple[tuple[str, str], ...]:

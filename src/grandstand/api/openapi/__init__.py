@@ -16,7 +16,10 @@ from grandstand.api.schema import PREFIX, Schemas
 from grandstand.errors import NotFound
 from grandstand.kinds import Object, Resource
 
+from . import gnostic
 from .paths import ALWAYS_SENT, kinds_of, paths_of
+
+__all__ = ["document", "gnostic", "index", "v2", "v2_protobuf"]
 
 VERSION = "v1.37.0"
 _REFERENCE = re.compile(rb'"\$ref":"' + PREFIX.encode() + rb'([^"]+)"')
@@ -55,6 +58,11 @@ def v2(schemas: Schemas, resources: Sequence[Resource]) -> bytes:
     head = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": VERSION}, "paths": paths}
     text = _with_member(head, b"definitions", _definitions(schemas, resources, _IN_V2))
     return _WRAPPED_REFERENCE.sub(rb"\1", text).replace(PREFIX.encode(), b"#/definitions/")
+
+
+def v2_protobuf(schemas: Schemas, resources: Sequence[Resource]) -> bytes:
+    """The same for Go clients, which take nothing but protobuf here."""
+    return gnostic.encode(msgspec.json.decode(v2(schemas, resources)))
 
 
 def _path_of(resource: Resource) -> str:

@@ -70,7 +70,7 @@ class Images:
                 return found
         if pull_policy == "Never":
             raise ImageError(
-                f"Container image {reference!r} is not present with pull policy of Never: build it with"
+                f'Container image "{reference}" is not present with pull policy of Never: build it with'
                 f" `grandstand image build`, or load it with `grandstand image load`.",
                 "ErrImageNeverPull",
             )

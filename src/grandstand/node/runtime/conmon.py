@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from grandstand.errors import CreateContainerError
+from grandstand.errors import CreateContainerError, RunContainerError, RuntimeFailure
 from grandstand.node.processes import readable, reaped
 
 from .oci import SEARCH_PATH, OciRuntime
@@ -56,7 +56,10 @@ class Conmon:
         ]
 
     async def create(self, spec: ContainerSpec, shelf: Shelf) -> int:
-        """Create a container and return its pid. Raises CreateContainerError with the runtime's own words."""
+        """Create a container and return its pid.
+
+        Raises RunContainerError where only its program is at fault, else CreateContainerError, with the runtime's words.
+        """
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
         try:
             try:
@@ -75,7 +78,7 @@ class Conmon:
         if report is None:
             raise CreateContainerError(f"conmon ended without a report: {_log_of(shelf)}")
         if report.data <= 0:
-            raise CreateContainerError(runtime_message(report.message) or _log_of(shelf))
+            raise refusal(runtime_message(report.message) or _log_of(shelf))
         return report.data
 
     def _spawn(self, spec: ContainerSpec, shelf: Shelf, sync_pipe: int) -> subprocess.Popen[bytes]:
@@ -121,6 +124,15 @@ async def _read_report(pipe: int) -> Report | None:
         return msgspec.json.decode(text.decode(errors="replace").partition("\n")[0], type=Report)
     except msgspec.MsgspecError:
         raise CreateContainerError(f"conmon gave no report that can be read: {text[:500]!r}") from None
+
+
+# runc names the program that it cannot execute, and crun the file that it does not find, when they create a container.
+_NO_PROGRAM = re.compile(r"unable to start container process: (exec|chdir)|executable file [`\"']")
+
+
+def refusal(message: str) -> RuntimeFailure:
+    """What to raise for a runtime's message: trying again helps where the container could not be made at all."""
+    return RunContainerError(message) if _NO_PROGRAM.search(message) else CreateContainerError(message)
 
 
 def runtime_message(text: str) -> str:

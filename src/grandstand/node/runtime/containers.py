@@ -58,7 +58,7 @@ class Runtime:
         self._creating: dict[str, asyncio.Task[None]] = {}
 
     async def create(self, spec: ContainerSpec) -> None:
-        """Make a container whose program waits for `start`. Raises CreateContainerError and leaves nothing then.
+        """Make a container whose program waits for `start`. Raises RuntimeFailure and leaves nothing then.
 
         When the caller is cancelled the making goes on, and `remove` waits for it: half a container has no name.
         """

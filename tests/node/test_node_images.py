@@ -216,12 +216,22 @@ async def test_what_is_no_image_is_refused(images, tmp_path, make, message):
 async def test_remove_drops_what_no_other_image_uses(images, context, tmp_path):
     first = await images.build(context, "app:v1", build_args={"GREETING": "a"})
     await images.build(context, "app:v2", build_args={"GREETING": "b"})
+    rootfs = Rootfs(tmp_path / "data")
+    merged = await rootfs.mount("c1", first)
     with pytest.raises(Conflict, match="in use"):
-        await images.remove("app:v1", in_use=[first.id])
+        await images.remove("app:v1")
+    (context / "file").write_text("new content")
+    await images.build(context, "app:v1", build_args={"GREETING": "c"})
+    await images.remove("app:v2")
+    assert (merged / "etc/file").read_text() == "content", "layers of a running container stay"
+    await rootfs.unmount("c1")
+    await images.build(context, "app:v2", build_args={"GREETING": "b"})
     await images.remove("app:v1")
     assert images.find("app:v1") is None
-    assert first.layers[0].exists(), "v2 shares the layer"
+    shared = images.find("app:v2").layers[0]
+    assert shared.exists(), "v2 shares the layer"
     await images.remove("app:v2")
+    assert not shared.exists()
     assert not first.layers[0].exists()
     assert list((tmp_path / "data/images/blobs").iterdir()) == []
     with pytest.raises(NotFound):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from grandstand.errors import PlatformError
 
-from .images import Image
+from .images import Image, record_use
 from .mounts import mount, unmount
 
 
@@ -39,6 +39,7 @@ class Rootfs:
         merged, upper, work = (directory / name for name in ("merged", "upper", "work"))
         for path in (directory, merged, upper, work):
             path.mkdir(exist_ok=True, mode=0o755 if path in (merged, upper) else 0o700)
+        record_use(directory, image)
         layers = list(reversed(image.layers)) or [_empty(self._directory.parent)]
         shutil.copystat(layers[0], upper)
         owner = layers[0].stat()
@@ -50,7 +51,8 @@ class Rootfs:
         directory = self._directory / container_id
         while unmount(directory / "merged"):
             pass
-        shutil.rmtree(directory, ignore_errors=False) if directory.exists() else None
+        if directory.exists():
+            shutil.rmtree(directory)
 
 
 def mount_overlay(layers: Sequence[Path], upper: Path, work: Path, target: Path) -> None:
@@ -58,8 +60,10 @@ def mount_overlay(layers: Sequence[Path], upper: Path, work: Path, target: Path)
 
     mount(2) takes one page of options, which forty long paths would fill: layers are named through descriptors.
     """
-    descriptors = [os.open(layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for layer in layers]
+    descriptors: list[int] = []
     try:
+        for layer in layers:
+            descriptors.append(os.open(layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))  # noqa: PERF401
         lower = ":".join(f"/proc/self/fd/{descriptor}" for descriptor in descriptors)
         options = f"lowerdir={lower},upperdir={upper},workdir={work}"
         try:

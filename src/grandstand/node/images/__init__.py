@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from .errors import ImageError, UnsafeLayer
-from .images import Image, ImageConfig, Images
+from .image import Image, ImageConfig
+from .images import Images
+from .in_use import images_in_use, record_use
 from .references import Reference, candidates, parse_reference
 
 __all__ = [
@@ -14,5 +16,7 @@ __all__ = [
     "Reference",
     "UnsafeLayer",
     "candidates",
+    "images_in_use",
     "parse_reference",
+    "record_use",
 ]

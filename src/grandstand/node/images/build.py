@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ async def build(
     for base in sorted(set(_FROM.findall(file.read_text()))):
         await _offer(images, base, root)
     # No `--layers`: buildah 1.28 takes a cached layer for another value of a build argument.
-    result = f"localhost/grandstand-build-{archive.parent.name}"
+    result = f"localhost/grandstand-build-{hashlib.sha256(str(archive).encode()).hexdigest()[:12]}"
     arguments = [*root, "bud", "--isolation", "chroot", "--quiet", "--format", "oci", "--tag", result]
     for name, value in build_args.items():
         arguments += ["--build-arg", f"{name}={value}"]

@@ -7,7 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-from .images import Image, Images
+from .image import Image
+from .images import Images
 from .programs import run
 
 NAME = "localhost/debian-python:12"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from grandstand.errors import Conflict, NotFound
 from . import archives
 from .build import build as run_build
 from .content import Content
-from .errors import ImageError
+from .errors import ImageError, UnsafeLayer
+from .image import Image, ImageConfig
+from .in_use import images_in_use
 from .programs import copy_to_directory
 from .references import Reference, candidates, parse_reference
 
@@ -24,32 +26,6 @@ MANIFEST_LISTS = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
-
-
-class ImageConfig(msgspec.Struct, frozen=True):
-    """How an image wants to be run, as its Containerfile says."""
-
-    entrypoint: tuple[str, ...] = ()
-    cmd: tuple[str, ...] = ()
-    env: tuple[str, ...] = ()
-    user: str = ""
-    working_dir: str = ""
-    stop_signal: str = ""
-    volumes: tuple[str, ...] = ()
-    exposed_ports: tuple[str, ...] = ()
-    labels: dict[str, str] = {}
-
-
-class Image(msgspec.Struct, frozen=True):
-    """One image: `id` is the digest of its configuration, `digest` that of its manifest; layers lowest first."""
-
-    id: str
-    digest: str
-    references: tuple[str, ...]
-    config: ImageConfig
-    layers: tuple[Path, ...]
-    size_bytes: int
-    created: str
 
 
 class Images:
@@ -159,14 +135,14 @@ class Images:
                 (layout / archives.blob_name(digest)).hardlink_to(self._content.blob(digest))
             yield layout
 
-    async def remove(self, reference: str, *, in_use: Collection[str] = ()) -> None:
-        """Remove a name, and the image when it was its last; `in_use` are ids that containers run.
+    async def remove(self, reference: str) -> None:
+        """Remove a name, and the image when it was its last.
 
-        Raises NotFound when there is no such image, Conflict when it is in use.
+        Raises NotFound when there is no such image, Conflict when a container runs it.
         """
-        await asyncio.to_thread(self._remove, reference, in_use)
+        await asyncio.to_thread(self._remove, reference)
 
-    def _remove(self, reference: str, in_use: Collection[str]) -> None:
+    def _remove(self, reference: str) -> None:
         with self._content.locked():
             index = self._content.index()
             image = self.find(reference)
@@ -175,12 +151,18 @@ class Images:
             by_id = reference.startswith("sha256:")
             names = {str(c) for c in ([] if by_id else candidates(reference))}
             left = {n: d for n, d in index.items() if d != image.digest or not (by_id or n in names)}
-            if image.digest not in left.values() and image.id in in_use:
+            used = {image.id for image in images_in_use(self._data)}
+            if image.digest not in left.values() and image.id in used:
                 raise Conflict(f"Image {reference!r} is in use by a container: delete the Pods that run it first.")
             self._content.save_index(left)
-            images = [self._image(digest, left) for digest in set(left.values())]
-            blobs = {d for i in images for d in (i.id, i.digest, *_layer_digests(self._content.document(i.digest)))}
-            self._content.sweep(blobs, {f"sha256:{layer.name}" for i in images for layer in i.layers})
+            self._sweep(left)
+
+    def _sweep(self, index: Mapping[str, str]) -> None:
+        """Remove what neither a name nor a container needs. The caller holds the lock."""
+        images = [self._image(digest, index) for digest in set(index.values())]
+        blobs = {d for i in images for d in (i.id, i.digest, *_layer_digests(self._content.document(i.digest)))}
+        layers = {layer.name for i in (*images, *images_in_use(self._data)) for layer in i.layers}
+        self._content.sweep(blobs, {f"sha256:{name}" for name in layers})
 
     async def _pull_once(self, reference: Reference) -> Image:
         """Pull, once however many Pods ask at the same time."""
@@ -222,12 +204,20 @@ class Images:
             config_digest = manifest["config"]["digest"]
             for blob in {config_digest, *_layer_digests(manifest)}:
                 self._content.add_blob(layout / archives.blob_name(blob), blob)
-            diff_ids = self._content.document(config_digest).get("rootfs", {}).get("diff_ids", [])
-            for blob, diff_id in zip(_layer_digests(manifest), diff_ids, strict=True):
-                self._content.add_layer(blob, diff_id)
-            index = {**self._content.index(), str(reference): digest}
+            self._unpack(_layer_digests(manifest), config_digest)
+            before = self._content.index()
+            index = {**before, str(reference): digest}
             self._content.save_index(index)
-        return self._image(digest, index)
+            if before.get(str(reference), digest) not in index.values():
+                self._sweep(index)
+            return self._image(digest, index)
+
+    def _unpack(self, blobs: Sequence[str], config_digest: str) -> None:
+        diff_ids = self._content.document(config_digest).get("rootfs", {}).get("diff_ids", [])
+        if len(diff_ids) != len(blobs):
+            raise UnsafeLayer(f"The image has {len(blobs)} layers, but its configuration names {len(diff_ids)}.")
+        for blob, diff_id in zip(blobs, diff_ids, strict=True):
+            self._content.add_layer(blob, diff_id)
 
     def _image(self, digest: str, index: Mapping[str, str]) -> Image:
         manifest = self._content.document(digest)

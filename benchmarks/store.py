@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 import uvloop
+from table import Table
 
 from grandstand.api.store import Store, StoreKey, Subscription
 from grandstand.kinds import Object
@@ -163,15 +164,14 @@ async def measure(directory: Path) -> list[Row]:
     return rows
 
 
-def rows() -> list[Row]:
+def rows() -> Table:
     with tempfile.TemporaryDirectory(prefix="grandstand-bench-") as directory:
         bare = [bare_sqlite(Path(directory), 1), bare_sqlite(Path(directory), 32)]
-        return [*bare, *uvloop.run(measure(Path(directory)))]
+        return Table("The store", ("what", "figure"), (*bare, *uvloop.run(measure(Path(directory)))))
 
 
 def main() -> None:
-    for row in rows():
-        sys.stdout.write(f"{row.what:45} {row.value}\n")
+    sys.stdout.write(rows().markdown())
 
 
 if __name__ == "__main__":

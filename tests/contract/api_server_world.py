@@ -75,9 +75,10 @@ class World:
 
 
 @asynccontextmanager
-async def running(data: Path) -> AsyncIterator[World]:
+async def running(data: Path, history: int = 20_000) -> AsyncIterator[World]:
+    """A server on a store in memory that remembers so many changes."""
     engine = Engine(data, IPv4Network("10.77.0.0/16"), 0, 0, 0)
-    store = Store(None)
+    store = Store(None, history=history)
     await store.open()
     logs = WrittenLogs()
     server = ApiServer(engine, store, pod_logs=logs)

@@ -49,7 +49,9 @@ class TestCredentials:
             assert (answer.status, status["reason"], status["kind"]) == (401, "Unauthorized", "Status")
             assert answer.headers["WWW-Authenticate"] == "Bearer"
 
-    @pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/version", "/version/", "/readyz/ping", "/livez?verbose"])
+    @pytest.mark.parametrize(
+        "path", ["/healthz", "/livez", "/readyz", "/version", "/version/", "/readyz/ping", "/livez?verbose"]
+    )
     async def test_health_and_version_need_none(self, world, path):
         async with (
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust(world.engine))) as session,

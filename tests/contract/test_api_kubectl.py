@@ -4,72 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-import sys
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import yaml
-from api_server_world import World, deployment, running
+from api_programs import Programs
+from api_server_world import deployment, running
 
 from grandstand.client import PatchType
 from grandstand.kinds.resources import DEPLOYMENTS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PROGRAMS = Path(sys.executable).parent
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory):
     async with running(tmp_path_factory.mktemp("api")) as world:
         yield world
-
-
-class Programs:
-    """kubectl and helm in one namespace, with a home of their own."""
-
-    def __init__(self, world: World, namespace: str, home: Path) -> None:
-        self.world = world
-        self.namespace = namespace
-        self.home = home
-        self._environment = {
-            "HOME": str(home),
-            "PATH": os.environ["PATH"],
-            "KUBECONFIG": str(world.engine.kubeconfig),
-        }
-
-    async def start(self, program: str, *arguments: str, stdin: str = "") -> asyncio.subprocess.Process:
-        path = PROGRAMS / program
-        found = path if path.exists() else shutil.which(program)
-        assert found, f"{program} is missing: run `make setup-dev`"
-        process = await asyncio.create_subprocess_exec(
-            str(found),
-            "-n",
-            self.namespace,
-            *arguments,
-            env=self._environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        assert process.stdin is not None
-        process.stdin.write(stdin.encode())
-        process.stdin.close()
-        return process
-
-    async def run(self, program: str, *arguments: str, stdin: str = "", fails: bool = False) -> str:
-        """What the program says, on stderr where it is to fail."""
-        process = await self.start(program, *arguments, stdin=stdin)
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-        assert bool(process.returncode) is fails, f"{arguments}\n{out.decode()}\n{err.decode()}"
-        return err.decode() if fails else out.decode()
-
-    async def kubectl(self, *arguments: str, stdin: object = "", fails: bool = False) -> str:
-        text = stdin if isinstance(stdin, str) else yaml.safe_dump(stdin)
-        return await self.run("kubectl", *arguments, stdin=text, fails=fails)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -217,7 +168,7 @@ async def test_edit(cluster, tmp_path):
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nsed -i s/before/after/ "$1"\n')
     editor.chmod(0o755)
-    cluster._environment["KUBE_EDITOR"] = str(editor)
+    cluster.environment["KUBE_EDITOR"] = str(editor)
     await cluster.kubectl("edit", "configmap", "c")
     assert await cluster.kubectl("get", "configmap", "c", "-o", "jsonpath={.data.a}") == "after"
 

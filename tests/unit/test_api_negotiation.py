@@ -107,6 +107,31 @@ def test_yaml_refused(text):
         parse_yaml(text.encode())
 
 
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "[" * 1_000_000,
+        "- " * 500_000,
+        "a: !!int 1" + ":1" * 500_000,
+        "a: !!float 1" + ":1" * 500_000 + ".5",
+        "a: 0x" + "f" * 1_000_000,
+        "a: " + "9" * 1_000_000,
+        "a: " + "x" * 2_000_000,
+    ],
+    ids=["flow", "blocks", "base 60", "base 60 with a fraction", "hexadecimal", "digits", "too long"],
+)
+def test_yaml_that_would_keep_the_engine_busy_is_refused_at_once(text):
+    with pytest.raises(BadRequest):
+        parse_yaml(text.encode())
+
+
+def test_yaml_numbers_of_base_60_stay_text_however_long():
+    assert parse_yaml(b"a: 12:30") == {"a": "12:30"}
+    text = "1" + ":1" * 100_000
+    assert parse_yaml(f"a: {text}".encode()) == {"a": text}
+
+
 def test_yaml_bomb_is_refused_before_it_explodes():
     lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]"]
     lines += [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 20)]

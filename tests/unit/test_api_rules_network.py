@@ -221,6 +221,22 @@ INGRESS_WRONG: list[tuple[str, Object, str]] = [
         {"rules": _path(path="/a%2fb")},
         "spec.rules[0].http.paths[0].path: Invalid value: \"/a%2fb\": must not contain '%2f'",
     ),
+    *(
+        (
+            f"path with {name}",
+            {"rules": _path(path=f"/a{character}b", pathType=kind)},
+            f'spec.rules[0].http.paths[0].path: Invalid value: "/a{shown}b": '
+            "must consist of the characters of a URL's path: encode others as %20",
+        )
+        for name, character, shown, kind in (
+            ("a space", " ", " ", "Prefix"),
+            ("a line end", "\n", "\\n", "Exact"),
+            ("a command", "; shutdown sessions;", "; shutdown sessions;", "ImplementationSpecific"),
+            ("a backslash", "\\", "\\\\", "Prefix"),
+            ("a query", "?", "?", "Exact"),
+            ("a zero", "\0", "\\u0000", "ImplementationSpecific"),
+        )
+    ),
     ("no paths", {"rules": [{"http": {"paths": []}}]}, "spec.rules[0].http.paths: Required value"),
     (
         "address as host",

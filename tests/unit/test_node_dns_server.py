@@ -20,6 +20,8 @@ from grandstand.kinds.resources import ENDPOINT_SLICES, PODS, SERVICES
 from grandstand.node.dns import Forwarder, Names, NameServer, ResolverFile
 from grandstand.node.dns.forwarder import Resolver
 from grandstand.node.dns.messages import query
+from grandstand.node.dns.server import MOST_CONNECTIONS_OF_ONE
+from grandstand.node.dns.shares import Shares
 from grandstand.node.dns.zone import Type, Zone, answer
 from grandstand.reconcile.informer import Informer
 
@@ -148,6 +150,38 @@ async def test_udp_and_tcp_on_real_sockets() -> None:
         transport.sendto(query(3, "web.shop.svc.cluster.local", "A"))
         assert DNSRecord.parse(await asyncio.wait_for(found, 5)).header.id == 3
         transport.close()
+
+
+async def test_idle_connections_of_one_asker_leave_room_for_queries_and_other_askers() -> None:
+    """Several times what one may have: the rest is closed, nothing is held up, and another address is served."""
+    async with serving() as (address, port):
+        idle = [await asyncio.open_connection(address, port) for _ in range(MOST_CONNECTIONS_OF_ONE * 3)]
+        closed = asyncio.gather(
+            *(reader.read() for reader, _ in idle[MOST_CONNECTIONS_OF_ONE:]), return_exceptions=True
+        )
+        await asyncio.wait_for(closed, 5)
+        reader, writer = await asyncio.open_connection(address, port, local_addr=("127.0.0.2", 0))
+        packet = query(1, "web.shop.svc.cluster.local", "A")
+        writer.write(struct.pack("!H", len(packet)) + packet)
+        assert await asyncio.wait_for(reader.readexactly(2), 5)
+        for _, each in (*idle, (reader, writer)):
+            each.transport.abort()
+
+
+async def test_queries_larger_than_any_are_not_waited_for() -> None:
+    async with serving() as (address, port):
+        reader, writer = await asyncio.open_connection(address, port)
+        writer.write(struct.pack("!H", 65535))
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
+def test_shares_are_limited_for_each_and_for_all() -> None:
+    shares = Shares(most=3, most_of_one=2)
+    assert [shares.take("a"), shares.take("a"), shares.take("a")] == [True, True, False]
+    assert [shares.take("b"), shares.take("b")] == [True, False]
+    shares.give_back("a")
+    assert [shares.take("b"), shares.take("a")] == [True, False]
 
 
 @asynccontextmanager

@@ -65,6 +65,13 @@ def allowed(profile) -> set[str]:
     }
 
 
+def test_an_engine_that_may_not_lower_oom_scores_gives_its_own() -> None:
+    """Without CAP_SYS_RESOURCE the kernel refuses less, and no Guaranteed container could be made."""
+    wanted = replace(SPEC, oom_score_adj=-997)
+    assert bundle(wanted, HOST)["process"]["oomScoreAdj"] == -997
+    assert bundle(wanted, replace(HOST, least_oom_score_adj=100))["process"]["oomScoreAdj"] == 100
+
+
 def test_an_ordinary_container_is_locked_up():
     config = bundle(SPEC, HOST)
     process = config["process"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from grandstand.errors import NoRuntime
-from grandstand.node.runtime.conmon import runtime_message
+from grandstand.errors import CreateContainerError, NoRuntime, RunContainerError
+from grandstand.node.runtime.conmon import refusal, runtime_message
 from grandstand.node.runtime.exits import exit_of, read_exit
 from grandstand.node.runtime.oci import detect, find_conmon, version_in, version_warnings
 
@@ -126,3 +126,18 @@ def test_read_exit(tmp_path):
     oom_file.touch()
     found = read_exit(exit_file, oom_file, 0)
     assert (found.code, found.oom_killed, found.finished_at) == (137, True, exit_file.stat().st_mtime)
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ('runc create failed: unable to start container process: exec: "/x": permission denied', RunContainerError),
+        ('runc create failed: unable to start container process: chdir to cwd ("/x") failed', RunContainerError),
+        ("executable file `/x` not found in $PATH: No such file or directory", RunContainerError),
+        ("runc create failed: unable to start container process: error mounting /x", CreateContainerError),
+        ("no space left on device", CreateContainerError),
+    ],
+    ids=["runc, program", "runc, directory", "crun, program", "runc, mount", "machine"],
+)
+def test_whose_fault_a_refusal_is(message, error):
+    assert type(refusal(message)) is error

@@ -53,11 +53,12 @@ INIT = {"initContainers": [{"name": "i"}]}
         ({}, record(failure=Failure("Evicted", ""), a=RUNNING), "Running"),
         ({}, record(failure=Failure("Evicted", ""), a=ended(143)), "Failed"),
         ({}, record(failure=Failure("DeadlineExceeded", "")), "Failed"),
+        ({}, record(a=ContainerRecord(runs=1, waiting=Waiting("CreateContainerError", "", NOW))), "Pending"),
     ],
     ids=[
         "new", "running", "one still to come", "one in back-off", "back-off", "failed", "succeeded", "one of two",
         "will be tried again", "done", "init runs", "init is tried again", "init failed", "initialized",
-        "failed, still ending", "failed, ended", "failed before it began",
+        "failed, still ending", "failed, ended", "failed before it began", "never created",
     ],
 )  # fmt: skip
 def test_phase(spec: Object, known: PodRecord, phase: str) -> None:

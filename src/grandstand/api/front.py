@@ -109,7 +109,7 @@ class Front:
         if steps[0] in PUBLIC:
             return self._public(request, steps)
         user = self._tokens().holder(request.headers.get("Authorization", ""))
-        if "Impersonate-User" in request.headers:
+        if any(name.lower().startswith("impersonate-") for name in request.headers):
             raise Forbidden("impersonation is not supported: leave out --as")
         if steps[0] in ("api", "apis") and len(steps) > (2 if steps[0] == "api" else 3):
             target = target_of(request.path)

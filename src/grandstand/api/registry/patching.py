@@ -8,7 +8,7 @@ from grandstand.client import PatchType
 from grandstand.errors import BadRequest, Cause
 from grandstand.kinds import Object
 
-from .intake import Write, admit
+from .intake import Write, admit, check_type
 
 MOST_OPERATIONS = 10_000
 
@@ -55,6 +55,7 @@ def check_configuration(write: Write, configuration: object) -> Object:
     """What a client applies, with only fields that the resource has."""
     if not isinstance(configuration, dict):
         raise BadRequest("what is applied must be an object")
+    check_type(write.resource, configuration)
     if (configuration.get("metadata") or {}).get("managedFields"):
         raise BadRequest("metadata.managedFields must be nil")
     for field in ("apiVersion", "kind"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from grandstand.kinds import Object
@@ -22,6 +23,7 @@ from .fields import (
 from .kind_rules import KindRules
 
 _PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
+_PATH = re.compile(r"[A-Za-z0-9\-._~%!$&()*+,=:@/]*")
 _AMBIGUOUS = ("//", "/./", "/../", "%2f", "%2F")
 _AMBIGUOUS_ENDS = ("/..", "/.")
 _OLD_CLASS = "kubernetes.io/ingress.class"
@@ -81,6 +83,10 @@ def _check_path(entry: Object, path: str) -> Causes:
         yield required(f"{path}.pathType", "pathType must be specified")
         return
     yield from check_choice(entry, "pathType", path, _PATH_TYPES)
+    if not _PATH.fullmatch(text):
+        # Kubernetes lets these through to the gateway, which would read them as words of its own.
+        yield invalid(f"{path}.path", text, "must consist of the characters of a URL's path: encode others as %20")
+        return
     if kind == "ImplementationSpecific":
         if text and not text.startswith("/"):
             yield invalid(f"{path}.path", text, "must be an absolute path")

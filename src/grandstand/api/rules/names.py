@@ -169,6 +169,8 @@ def port_name(text: str) -> list[str]:
 
 def ip(text: str) -> list[str]:
     try:
+        if "%" in text:
+            raise ValueError("Python takes anything behind an IPv6 address as its zone, Kubernetes has none")
         ip_address(text)
     except ValueError:
         return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]

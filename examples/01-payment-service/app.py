@@ -55,7 +55,8 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/healthz":
             self.answer(HTTPStatus.OK, {"status": "ok"})
         elif self.path == "/readyz":
-            self.answer(HTTPStatus.SERVICE_UNAVAILABLE if stopping.is_set() else HTTPStatus.OK, {"ready": not stopping.is_set()})
+            ready = not stopping.is_set()
+            self.answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": ready})
         else:
             self.answer(HTTPStatus.NOT_FOUND, {"error": f"no {self.path} here: GET / or POST /payments"})
 

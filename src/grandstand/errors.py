@@ -229,7 +229,7 @@ class ExecTimeout(RuntimeFailure):
 
 
 class NoCgroups(PeerError):
-    """This machine's cgroups cannot limit containers: mount cgroup v2, or v1 with cpu, cpuacct, memory, pids, freezer."""
+    """This machine has no cgroups to limit containers: mount v2, or v1 with cpu, cpuacct, memory, pids and freezer."""
 
 
 class NoRuntime(PeerError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -43,10 +44,21 @@ async def serve(engine: Engine, ready: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(engine):
+        _spare_the_collector()
         log.info("the engine %s is up", engine.id)
         ready()
         await stop.wait()
         log.info("the engine %s stops; containers and gateway go on", engine.id)
+
+
+def _spare_the_collector() -> None:
+    """Leave what lives as long as the engine out of garbage collection, and collect more rarely.
+
+    Decoding 1,000 Pods took 341 ms with Python's settings, 152 ms with frozen modules, 45 ms without collecting.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @contextlib.asynccontextmanager
@@ -78,7 +90,8 @@ async def _start_parts(
 ) -> None:
     client = api.client
     events = Recorder(client, "grandstand-node", clock)
-    gateway = Gateway(engine, client, clock=clock)
+    recorder = Recorder(client, "grandstand", clock)
+    gateway = Gateway(engine, client, clock=clock, recorder=recorder)
     oci = await asyncio.to_thread(detect)
     for warning in oci.warnings:
         log.warning("%s", warning)
@@ -91,7 +104,6 @@ async def _start_parts(
     background(keeper.run())
 
     caches = Caches(client, clock)
-    recorder = Recorder(client, "grandstand", clock)
     runner = Runner(all_controllers(client, caches, root_ca=api.root_ca), client, caches, recorder, clock)
     services, slices, pods = (caches.informer(resource) for resource in (SERVICES, ENDPOINT_SLICES, PODS))
     background(recorder.run())

@@ -63,7 +63,9 @@ async def test_another_build_argument_gives_another_image(images, context):
 
 
 async def test_build_from_the_base_image_and_run_python_in_it(images, tmp_path):
-    await base_image(images, CACHE)
+    base = await base_image(images, CACHE)
+    assert (base.layers[0] / "etc/passwd").exists()
+    assert list(base.layers[0].glob("usr/lib/python3.11/__pycache__/argparse.*")), "byte code is compiled"
     context = tmp_path / "python"
     context.mkdir()
     (context / "Containerfile").write_text(
@@ -73,9 +75,6 @@ async def test_build_from_the_base_image_and_run_python_in_it(images, tmp_path):
     rootfs = Rootfs(tmp_path / "data")
     merged = await rootfs.mount("c1", built)
     assert (merged / "ran").read_text() == "ran\n"
-    assert list(merged.glob("usr/lib/python3.11/__pycache__/json*")) or list(
-        merged.glob("usr/lib/python3.11/json/__pycache__/*")
-    )
     await rootfs.unmount("c1")
 
 

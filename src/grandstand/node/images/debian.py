@@ -30,7 +30,7 @@ cp "$1/usr/share/base-passwd/passwd.master" "$1/etc/passwd"
 cp "$1/usr/share/base-passwd/group.master" "$1/etc/group"
 ln -sf dash "$1/bin/sh"
 chroot "$1" ldconfig
-chroot "$1" python3 -m compileall -q --invalidation-mode unchecked-hash /usr/lib/python3.11 || true
+chroot "$1" python3 -m compileall -q --invalidation-mode unchecked-hash /usr/lib/python3.11
 """
 
 
@@ -76,7 +76,7 @@ def mmdebstrap_arguments(target: Path) -> list[str]:
         f"--include={','.join(PACKAGES)}",
         "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
-        f"--customize-hook={FINISH}",
+        f"--extract-hook={FINISH}",
         RELEASE,
         str(target),
     ]

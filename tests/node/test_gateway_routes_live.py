@@ -136,6 +136,18 @@ async def test_pods_are_told_who_asked(here: World) -> None:
     assert len(second["x-request-id"]) == 36
 
 
+async def test_pods_are_told_nothing_that_the_asker_made_up(here: World) -> None:
+    pods = await services(here, "web")
+    await here.gateway.start()
+    lies = ("Forwarded: for=6.6.6.6", "X-Real-IP: 6.6.6.6", "X_Forwarded_For: 6.6.6.6", "X-Forwarded-Port: 666")
+    upgrade = ("Connection: Upgrade", "Upgrade: h2c")
+    await here.get("/path", headers="".join(f"{line}\r\n" for line in (*lies, *upgrade)))
+    (head,) = pods["web"].requests
+    assert "666" not in head
+    assert "6.6.6.6" not in head
+    assert "h2c" not in head
+
+
 async def served(here: World, host: str) -> bytes | None:
     """The certificate that is served for a host as DER, None where the handshake is refused."""
     context = ssl.create_default_context()

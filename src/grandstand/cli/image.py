@@ -81,11 +81,13 @@ def load(data: Path, tag: str | None, archive: Path) -> None:
 
 @image.command()
 @data_option
-@option("--plain-http", is_flag=True, help="Talk HTTP without TLS to the registry (for a registry on loopback).")
+@option(
+    "--plain-http", is_flag=True, help="Talk HTTP without TLS to the registry; one on loopback is always talked to so."
+)
 @click.argument("reference")
 def pull(data: Path, plain_http: bool, reference: str) -> None:
     """Pull an image from a registry."""
-    _say(reference, asyncio.run(open_images(data).pull(reference, plain_http=plain_http)))
+    _say(reference, asyncio.run(open_images(data).pull(reference, plain_http=plain_http or None)))
 
 
 @image.command()

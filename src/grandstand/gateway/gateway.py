@@ -188,8 +188,9 @@ class Gateway:
             try:
                 await self._apply()
                 retry_seconds = FIRST_RETRY_SECONDS
-            except (GrandstandError, OSError) as error:
-                log.warning("%s; again in %.1f s", error, retry_seconds)
+            except Exception as error:  # a gateway that no longer follows would serve the dead for good
+                unforeseen = not isinstance(error, (GrandstandError, OSError))
+                log.warning("%s; again in %.1f s", error, retry_seconds, exc_info=unforeseen)
                 await self._clock.sleep(retry_seconds)
                 retry_seconds = min(retry_seconds * 2, LAST_RETRY_SECONDS)
                 self._changed.set()

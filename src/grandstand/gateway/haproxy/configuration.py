@@ -29,6 +29,9 @@ SERVER_OPTIONS = (
     # Idle connections go before the application ends them: gunicorn does after 2 s, uvicorn and Node after 5 s.
     " pool-purge-delay 1s"
 )
+# What servers and frameworks believe about who asks, also in the spelling that CGI and WSGI take for the same. And a
+# connection upgraded to HTTP/2 without TLS would be a tunnel through which requests pass unseen.
+SPOOFED = "^(forwarded|x[-_]real[-_]ip|x[-_]forwarded[-_].*)$"
 PROTOCOL_OPTIONS = {Protocol.HTTP: "", Protocol.H2C: " proto h2", Protocol.TLS: " ssl verify none"}
 
 
@@ -169,6 +172,8 @@ def _frontend(layout: Layout) -> str:
   http-request set-var(txn.backend) str(*),{lookup} if {missing}
   http-request return status 404 content-type text/plain string "{NO_ROUTE}\\n" if {missing}
   http-request disable-l7-retry unless {{ method GET HEAD OPTIONS TRACE PUT DELETE }}
+  http-request del-header {SPOOFED} -m reg
+  http-request del-header upgrade if {{ req.hdr(upgrade) -m sub -i h2c }}
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]

@@ -49,6 +49,7 @@ class Master:
                         answers += await self._exchange([to + text for text in commands[start : start + BATCH]])
                     return answers
             except (OSError, EOFError, TimeoutError) as error:
+                self.close()  # also one that ended before its first prompt: the next question gets a new one
                 raise GatewayFailure(f"HAProxy does not answer {commands[0]!r}: {error}") from error
             except BaseException:
                 self.close()

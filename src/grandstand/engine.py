@@ -12,6 +12,8 @@ import msgspec
 
 NODE_NAME = "grandstand"
 CLUSTER_DOMAIN = "cluster.local"
+ENGINE_PREFIX = "gs-"
+"""What every engine's prefix begins with: interfaces of this name are an engine's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Engine:
     @property
     def prefix(self) -> str:
         """For names of the bridge, nftables table, cgroups: at most 9 characters (interface names have 15)."""
-        return f"gs-{self.id}"
+        return f"{ENGINE_PREFIX}{self.id}"
 
     @property
     def pods(self) -> IPv4Network:

@@ -30,9 +30,12 @@ def layer(*entries):
     return file.getvalue()
 
 
+ROOM = 1 << 30
+
+
 def unpack(directory, *entries):
     data = layer(*entries)
-    assert unpack_layer(io.BytesIO(data), directory) == f"sha256:{hashlib.sha256(data).hexdigest()}"
+    assert unpack_layer(io.BytesIO(data), directory, ROOM) == f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 @pytest.fixture

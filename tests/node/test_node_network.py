@@ -134,6 +134,26 @@ async def test_a_sandbox_cannot_reach_the_machines_loopback(network: Network, se
     private.close()
 
 
+async def test_pods_of_another_engine_are_as_far_as_the_world(
+    network: Network, serve: Serve, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Neither its Pods nor its name server's address answer; a port that it publishes does."""
+    port = free_port()
+    served = await pod(network, "served", host_ports=(HostPort("", port, 8000),))
+    serve(served, 8000)
+    serve(None, port + 1, "machine")
+    with fresh_engine(tmp_path_factory.mktemp("other")) as other:
+        theirs = Network(other)
+        await theirs.start()
+        stranger = await pod(theirs, "stranger")
+        for address, number in ((served.address, 8000), (str(network.engine.bridge_address), port + 1)):
+            with pytest.raises(TimeoutError):
+                inside(stranger.network, lambda to=(address, number): socket.create_connection(to, 0.3))
+        assert call(stranger, str(other.bridge_address), port)[0] == "served"
+        assert call(None, served.address, 8000)[0] == "served"
+        await theirs.close()
+
+
 async def test_sysctls_are_the_sandboxes_own(network: Network) -> None:
     a = await pod(network, "a", sysctls={"net.core.somaxconn": "321", "kernel.shmmni": "77"})
     assert inside(a.network, lambda: Path("/proc/sys/net/core/somaxconn").read_text()).strip() == "321"

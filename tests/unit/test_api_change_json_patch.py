@@ -130,3 +130,15 @@ def test_adding_then_testing_then_removing_gives_back_the_object(obj: dict, key:
         {"op": "remove", "path": pointer},
     ]
     assert json_patch(obj, operations) == obj
+
+
+@pytest.mark.timeout(10)
+def test_copies_that_double_the_object_each_time_are_stopped():
+    doubling = [{"op": "copy", "from": "/data", "path": f"/data/x{number}"} for number in range(40)]
+    with pytest.raises(TooLarge, match="accumulated size"):
+        json_patch({"data": {"a": "x"}}, doubling)
+
+
+def test_many_small_copies_are_fine():
+    copies = [{"op": "copy", "from": "/data/a", "path": f"/data/x{number}"} for number in range(1000)]
+    assert len(json_patch({"data": {"a": "x" * 1000}}, copies)["data"]) == 1001

@@ -130,3 +130,14 @@ def test_a_deleted_object_gets_no_new_finalizers() -> None:
 def test_names(rule: names.NameRule, fine: list[str], wrong: list[str]) -> None:
     assert {text: rule(text) for text in fine} == {text: [] for text in fine}
     assert all(rule(text) for text in wrong)
+
+
+@pytest.mark.parametrize("text", ["fe80::1%eth0", "fe80::1%a\nnameserver 6.6.6.6", "::1%x; y", "10.0.0.1\n"])
+def test_addresses_carry_nothing_behind_them(text: str) -> None:
+    """Python's own reader takes any text as the zone of an IPv6 address; it would end up in files of the Pod."""
+    assert names.ip(text)
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1", "::1", "2001:db8::ffff"])
+def test_addresses(text: str) -> None:
+    assert names.ip(text) == []

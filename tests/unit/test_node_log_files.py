@@ -161,6 +161,17 @@ def test_rotation_keeps_the_newest_files(log):
     assert [path.read_bytes()[-1:] for path in rotated(log)] == [b"6", b"7"]
     assert [path.name for path in rotated(log)] == ["0.log.000007", "0.log.000008"]
     assert rotate(log, 10, reopen) is False
+
+
+def test_a_flood_is_forgotten_by_bytes_not_only_by_files(tmp_path):
+    log = tmp_path / "0.log"
+    for _ in range(3):
+        log.write_bytes(b"x" * 25)
+        assert rotate(log, 10, lambda: True, most_files=5)
+    assert [path.stat().st_size for path in rotated(log)] == [25, 25, 25]
+    log.write_bytes(b"x" * 1000)
+    assert rotate(log, 10, lambda: True, most_files=5)
+    assert rotated(log) == []
     remove_logs(log)
     assert list(log.parent.iterdir()) == []
 

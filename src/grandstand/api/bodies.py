@@ -14,6 +14,9 @@ from grandstand.errors import BadRequest, TooLarge
 MOST_BODY_BYTES = 3 * 2**20
 """As Kubernetes: twice what an object may have in etcd."""
 
+BODY_SECONDS = 30.0
+"""Requests in flight are limited: one whose body never ends must not hold its place for ever."""
+
 
 async def read_body(request: web.BaseRequest) -> bytes:
     """Raises TooLarge, and BadRequest where the body ends before it should."""
@@ -22,7 +25,10 @@ async def read_body(request: web.BaseRequest) -> bytes:
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
-        return await request.read()
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise BadRequest(f"the request body did not come within {BODY_SECONDS:g} s: send it at once") from None
     except web.HTTPRequestEntityTooLarge as error:
         raise TooLarge from error
     except (web.HTTPException, ValueError) as error:

@@ -14,6 +14,7 @@ from grandstand.errors import PeerError, Unavailable
 from .access import Access
 from .bodies import make_request
 from .bootstrap import bootstrap
+from .connections import BoundedServer
 from .embedded import EmbeddedClient
 from .front import Front
 from .logs import NoLogs, PodLogs
@@ -95,7 +96,7 @@ class ApiServer:
             self._runner = None
 
     async def _listen(self, front: Front) -> None:
-        server = web.Server(
+        server = BoundedServer(
             front.handle,
             request_factory=make_request,
             # A client that goes away ends its watch at once, not with the next event.

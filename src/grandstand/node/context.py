@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
@@ -116,12 +117,20 @@ class PodContext:
 
     def save(self) -> None:
         """Write the record where a later engine finds it. It need not survive a power cut: no container does."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self._write_record()
+        except FileNotFoundError:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._write_record()
+
+    def _write_record(self) -> None:
+        # On the event loop, some seven times while a Pod starts: as few calls of the kernel as it takes.
         file = self.directory / STATE_FILE
-        temporary = file.with_suffix(".new")
-        temporary.touch(mode=0o600)
-        temporary.write_bytes(encode(replace(self.record, pod=self.object)))
-        temporary.replace(file)
+        part = file.with_suffix(".new")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb", buffering=0) as whole:  # noqa: PTH123  (a descriptor, not a path)
+            whole.write(encode(replace(self.record, pod=self.object)))
+        part.replace(file)
 
     def hold(self, name: str, reason: str, message: str, retry_at: float | None) -> None:
         """A container cannot be started: say why, and when it is tried again (None: when something changes)."""

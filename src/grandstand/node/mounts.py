@@ -1,40 +1,64 @@
-"""mount(2) and umount(2), which Python's library lacks."""
+"""Mount, unmount, and look at what is mounted in the calling thread's mount namespace."""
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-MS_RDONLY = 1
-MS_NOSUID = 2
-MS_NODEV = 4
-MS_NOEXEC = 8
-MS_REMOUNT = 32
-MS_BIND = 4096
-MS_REC = 16384
-MS_PRIVATE = 1 << 18
-MNT_DETACH = 2
-UMOUNT_NOFOLLOW = 8
+from .syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOSUID, MS_PRIVATE, MS_REC, UMOUNT_NOFOLLOW, mount, umount2
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
+_MOUNTS = Path("/proc/thread-self/mountinfo")
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
-def mount(source: str, target: Path, kind: str, flags: int = 0, options: str = "") -> None:
-    """Mount a file system. Raises OSError."""
-    done = _libc.mount(source.encode(), os.fsencode(target), kind.encode(), flags, options.encode() or None)
-    if done != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), str(target))
+def mount_tmpfs(target: Path, size_bytes: int | None, mode: int) -> None:
+    size = "" if size_bytes is None else f",size={size_bytes}"
+    mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode:o}{size}")
+
+
+def bind(source: Path | str, target: Path) -> None:
+    """Show a file or directory, without the mounts below it, at another path too."""
+    mount(source, target, flags=MS_BIND)
+
+
+def bind_open_file(descriptor: int, target: Path) -> None:
+    """Mount what a descriptor stands for, whatever its path means by now."""
+    mount(f"/proc/self/fd/{descriptor}", target, flags=MS_BIND | MS_REC)
+
+
+def make_private(target: Path) -> None:
+    """Keep mounts below `target` from appearing in other mount namespaces."""
+    mount("", target, flags=MS_PRIVATE)
 
 
 def unmount(target: Path) -> bool:
-    """Detach whatever is mounted at a path; returns whether something was. Raises OSError."""
-    if _libc.umount2(os.fsencode(target), MNT_DETACH | UMOUNT_NOFOLLOW) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.EINVAL, errno.ENOENT):
-        return False
-    raise OSError(code, os.strerror(code), str(target))
+    """Detach whatever is mounted at a path; returns whether something was. Raises OSError.
+
+    What still uses it keeps it alive until it ends.
+    """
+    try:
+        umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return False
+        raise
+    return True
+
+
+def is_mount(path: Path) -> bool:
+    """Whether something is mounted at `path`; `os.path.ismount` does not see a directory bound to itself."""
+    wanted = path.resolve()
+    return any(point == wanted for point in _mount_points())
+
+
+def mounts_below(directory: Path) -> list[Path]:
+    """The mount points at or below a directory, the newest first."""
+    return [point for point in _mount_points() if point.is_relative_to(directory)][::-1]
+
+
+def _mount_points() -> Iterator[Path]:
+    for line in _MOUNTS.read_bytes().splitlines():
+        yield Path(os.fsdecode(_ESCAPE.sub(lambda code: bytes((int(code[1], 8),)), line.split(b" ", 5)[4])))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_OUTPUT_LIMIT = 64 * 1024
+READS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +137,14 @@ class Program:
             self._process.kill()
 
     def _collect(self) -> None:
+        """Take a part of what there is: a program that writes without end must not keep the event loop for itself."""
         with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._read_end, 65536):
+            for _ in range(READS_AT_ONCE):
+                data = os.read(self._read_end, 65536)
+                if not data:
+                    asyncio.get_running_loop().remove_reader(self._read_end)
+                    return
                 self._output += data[: self._limit - len(self._output)]
-            asyncio.get_running_loop().remove_reader(self._read_end)
 
 
 async def reaped(process: subprocess.Popen[bytes]) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 from grandstand.errors import PlatformError
 
 from .images import Image, record_use
-from .mounts import mount, unmount
+from .mounts import unmount
+from .syscalls import mount
+from .trees import remove_tree
 
 
 class Rootfs:
@@ -51,8 +53,7 @@ class Rootfs:
         directory = self._directory / container_id
         while unmount(directory / "merged"):
             pass
-        if directory.exists():
-            shutil.rmtree(directory)
+        remove_tree(directory)
 
 
 def mount_overlay(layers: Sequence[Path], upper: Path, work: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ from .exits import watch_exit
 from .fields import NoSuchField
 from .hooks import run_hook
 from .images import Image, ImageError
-from .log_paths import log_path, termination_path
+from .log_paths import log_path, remove_older_runs, termination_path
 from .prober import Prober, Report
 from .probes import Kind, Verdict, probes_of
 from .records import Ended, Happening
@@ -163,9 +163,7 @@ def _mounts(context: PodContext, container: Container, run: int, variables: dict
     """Volumes, and the files that the node gives every container; a volume at the same place wins."""
     log = log_path(context.directory, container.name, run)
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for old in log.parent.glob("*.log*"):
-        if old.name.partition(".")[0] not in (str(run), str(run - 1)):
-            old.unlink(missing_ok=True)
+    remove_older_runs(context.directory, container.name, run)
     own = {"/etc/hosts": "hosts", "/etc/hostname": "hostname", "/etc/resolv.conf": "resolv.conf"}
     read_only = container.security_context.read_only_root_filesystem
     given = [Mount(context.directory / "etc" / file, target, read_only) for target, file in own.items()]

@@ -137,7 +137,7 @@ class Recorder:
         return Written(made["metadata"]["namespace"], made["metadata"]["name"], waiting.count)
 
     def _name(self, involved: str, first: float) -> str:
-        """Events sort by name as they happened: their times have whole seconds only, and kubectl keeps the list's order."""
+        """By time, for times have whole seconds only: kubectl shows events of one second by name."""
         return f"{involved}.{int(first * 1e9):016x}{self._clock.suffix(4)}"
 
 

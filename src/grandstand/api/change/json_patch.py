@@ -6,11 +6,16 @@ import copy
 import re
 from typing import Any
 
+import msgspec
+
 from grandstand.errors import BadRequest, Invalid, TooLarge
 from grandstand.kinds import Object
 
 MOST_OPERATIONS = 10_000
 """As many as Kubernetes allows."""
+
+MOST_COPIED_BYTES = 3 * 2**20
+"""By all `copy` operations together, as in Kubernetes: thirty that each double the object would make it a billion."""
 
 _INDEX = re.compile(r"0|[1-9][0-9]*")
 _NEEDS = {
@@ -38,7 +43,15 @@ def json_patch(obj: Object, operations: list[Object]) -> Object:
     for operation in operations:
         _check(operation)
     document: Any = copy.deepcopy(obj)
+    copied_bytes = 0
     for operation in operations:
+        if operation["op"] == "copy":
+            copied_bytes += _size_of_source(document, operation)
+            if copied_bytes > MOST_COPIED_BYTES:
+                raise TooLarge(
+                    f"Unable to complete the copy, the accumulated size increase of copy is {copied_bytes}, "
+                    f"exceeding the limit {MOST_COPIED_BYTES}"
+                )
         document = _applied(document, operation)
     if not isinstance(document, dict):
         raise Invalid("the patch replaces the whole object by something that is no object")
@@ -84,6 +97,14 @@ def _applied(document: Any, operation: Object) -> Any:
             f"{operation['op']} operation does not apply: doc is missing path: {operation.get('path')!r}"
             + (f" (from {operation['from']!r})" if "from" in operation else "")
         ) from None
+
+
+def _size_of_source(document: Any, operation: Object) -> int:
+    """What a `copy` adds, in bytes of JSON; 0 where its source is missing, which `_applied` says."""
+    try:
+        return len(msgspec.json.encode(_found(document, _tokens(operation["from"]))))
+    except (LookupError, TypeError):
+        return 0
 
 
 def _found(document: Any, path: list[str]) -> Any:

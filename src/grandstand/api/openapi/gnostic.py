@@ -74,6 +74,8 @@ _FIELDS: Mapping[str, Callable[[Any], bytes]] = {
     "allOf": lambda value: _blocks(24, (_schema(item) for item in value)),
     "properties": lambda value: _block(25, _named(value)),
 }
+KEYWORDS = frozenset(_FIELDS)
+"""What of a schema is encoded, beside extensions; Kubernetes' schemas have nothing else."""
 
 
 def _text(number: int, value: str) -> bytes:

@@ -11,13 +11,17 @@ from grandstand.errors import NetworkFailure
 
 from .forwarder import Forwarder
 from .messages import NotAQuestion, Question, failure, parse, reply
+from .shares import Shares
 from .zone import Zone, answer, holds
 
 log = logging.getLogger(__name__)
 
 PORT = 53
 # More than these wait for a resolver already: to drop the next query makes its asker wait, too.
-MOST_QUERIES = 1000
+MOST_QUERIES, MOST_QUERIES_OF_ONE = 1000, 200
+# A Pod can open connections faster than they fall silent; each takes a descriptor, of which the API needs some, too.
+MOST_CONNECTIONS, MOST_CONNECTIONS_OF_ONE = 256, 16
+MOST_QUERY_BYTES = 4096
 IDLE_SECONDS = 10.0
 
 
@@ -32,6 +36,8 @@ class NameServer:
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._queries = Shares(MOST_QUERIES, MOST_QUERIES_OF_ONE)
+        self._connections = Shares(MOST_CONNECTIONS, MOST_CONNECTIONS_OF_ONE)
 
     async def start(self) -> None:
         """Raises NetworkFailure when the address is not there, or its port taken."""
@@ -80,8 +86,11 @@ class NameServer:
 
     def received(self, packet: bytes, peer: Any) -> None:
         """Answer a datagram, in a task of its own."""
-        if len(self._tasks) < MOST_QUERIES:
-            self._keep(asyncio.get_running_loop().create_task(self._send(packet, peer)))
+        asker = str(peer[0])
+        if self._queries.take(asker):
+            task = asyncio.get_running_loop().create_task(self._send(packet, peer))
+            task.add_done_callback(lambda _: self._queries.give_back(asker))
+            self._keep(task)
 
     async def _send(self, packet: bytes, peer: Any) -> None:
         answered = await self.reply_to(packet)
@@ -93,20 +102,33 @@ class NameServer:
         task = asyncio.current_task()
         if task is not None:
             self._keep(task)
+        asker = str((writer.get_extra_info("peername") or ("",))[0])
+        if not self._connections.take(asker):
+            writer.transport.abort()
+            return
         try:
-            while True:
-                async with asyncio.timeout(IDLE_SECONDS):
-                    (size,) = struct.unpack("!H", await reader.readexactly(2))
-                    packet = await reader.readexactly(size)
-                answered = await self.reply_to(packet, tcp=True)
-                if answered is None:
-                    return
-                writer.write(struct.pack("!H", len(answered)) + answered)
-                await writer.drain()
+            while await self._answer_next(reader, writer):
+                pass
         except (OSError, EOFError, TimeoutError):
             return
         finally:
+            self._connections.give_back(asker)
             writer.close()
+
+    async def _answer_next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection goes on after its next query. Raises OSError, EOFError and TimeoutError."""
+        async with asyncio.timeout(IDLE_SECONDS):
+            (size,) = struct.unpack("!H", await reader.readexactly(2))
+            if size > MOST_QUERY_BYTES:
+                return False
+            packet = await reader.readexactly(size)
+        answered = await self.reply_to(packet, tcp=True)
+        if answered is None:
+            return False
+        async with asyncio.timeout(IDLE_SECONDS):
+            writer.write(struct.pack("!H", len(answered)) + answered)
+            await writer.drain()
+        return True
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from .content import GZIP_MAGIC, ZSTD_MAGIC, hex_of, uncompressed
+from .documents import MOST_BYTES
 from .errors import ImageError
 
 NAME_ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
@@ -24,6 +25,22 @@ class Source:
 
     transport: str
     name: str | None
+
+
+class _Listed(msgspec.Struct):
+    annotations: dict[str, str] | None = None
+
+
+class _Index(msgspec.Struct):
+    """The index.json of an OCI layout."""
+
+    manifests: list[_Listed] = []
+
+
+class _Saved(msgspec.Struct):
+    """An image in the manifest.json of `docker save`."""
+
+    names: tuple[str, ...] | None = msgspec.field(name="RepoTags", default=None)
 
 
 def plain(path: Path, workspace: Path) -> Path:
@@ -44,7 +61,7 @@ def images_in(path: Path) -> list[Source]:
     if path.is_dir():
         if not (path / "index.json").exists():
             raise ImageError(f"{path} is no OCI layout: it has no index.json.")
-        sources = list(_of_layout("oci", path, _json((path / "index.json").read_bytes(), path)))
+        sources = list(_of_layout("oci", path, _json(_beginning(path / "index.json"), path)))
     else:
         sources = list(_of_archive(path))
     if not sources:
@@ -58,7 +75,7 @@ def _of_archive(path: Path) -> Iterator[Source]:
             names = {member.name.removeprefix("./"): member for member in archive}
             for name in ("index.json", "manifest.json"):
                 if name in names and (file := archive.extractfile(names[name])) is not None:
-                    found = _json(file.read(), path)
+                    found = _json(file.read(MOST_BYTES), path)
                     # Newer `docker save` writes both; without blobs of an OCI layout only manifest.json counts.
                     if name == "index.json" and "oci-layout" in names:
                         yield from _of_layout("oci-archive", path, found)
@@ -72,9 +89,12 @@ def _of_archive(path: Path) -> Iterator[Source]:
 
 
 def _of_layout(transport: str, path: Path, index: Any) -> Iterator[Source]:
-    manifests = index.get("manifests", [])
+    try:
+        manifests = msgspec.convert(index, _Index).manifests
+    except msgspec.ValidationError as error:
+        raise ImageError(f"{path} holds no valid index: {error}.") from error
     for manifest in manifests:
-        annotations = manifest.get("annotations") or {}
+        annotations = manifest.annotations or {}
         reference = annotations.get("org.opencontainers.image.ref.name")
         name = next((annotations[a] for a in NAME_ANNOTATIONS if a in annotations), None)
         if reference is None and len(manifests) > 1:
@@ -85,16 +105,24 @@ def _of_layout(transport: str, path: Path, index: Any) -> Iterator[Source]:
 
 
 def _of_docker(path: Path, manifest: Any) -> Iterator[Source]:
-    for position, entry in enumerate(manifest):
-        names = entry.get("RepoTags") or [None]
-        for name in names:
+    try:
+        entries = msgspec.convert(manifest, list[_Saved])
+    except msgspec.ValidationError as error:
+        raise ImageError(f"{path} holds no valid manifest.json: {error}.") from error
+    for position, entry in enumerate(entries):
+        for name in entry.names or (None,):
             yield Source(f"docker-archive:{path}:@{position}", name)
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES)
 
 
 def _json(data: bytes, path: Path) -> Any:
     try:
         return msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ImageError(f"{path} holds no valid list of images: {error}.") from error
 
 

@@ -10,20 +10,25 @@ import fcntl
 import gzip
 import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import msgspec
 
+from grandstand.node.trees import remove_tree
+
+from .documents import MOST_BYTES, Configuration, Manifest, configuration_in, manifest_in
 from .errors import ImageError, UnsafeLayer
 from .unpack import unpack_layer
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+KEPT_FREE = 20
+"""An image may not fill the disk: a twentieth stays free, for the store and for logs."""
 
 
 class Content:
@@ -41,9 +46,19 @@ class Content:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def temporary(self) -> tempfile.TemporaryDirectory[str]:
-        """A directory on the same file system, removed at the end."""
-        return tempfile.TemporaryDirectory(dir=self._directory / "tmp")
+    @contextlib.contextmanager
+    def temporary(self) -> Iterator[str]:
+        """A directory on the same file system, removed at the end whatever was unpacked into it."""
+        made = tempfile.mkdtemp(dir=self._directory / "tmp")
+        try:
+            yield made
+        finally:
+            remove_tree(Path(made))
+
+    def room(self) -> int:
+        """How many bytes an image may still take: what the file system has, but for a part that it keeps."""
+        status = os.statvfs(self._directory)
+        return max(0, (status.f_bavail - status.f_blocks // KEPT_FREE) * status.f_frsize)
 
     def index(self) -> dict[str, str]:
         """Names -> manifest digests."""
@@ -68,15 +83,20 @@ class Content:
     def layer(self, diff_id: str) -> Path:
         return self._directory / "layers" / hex_of(diff_id)
 
-    def document(self, digest: str) -> dict[str, Any]:
-        """A manifest or configuration. Raises ImageError when it is missing or no JSON object."""
+    def manifest(self, digest: str) -> Manifest:
+        """Raises ImageError when it is missing, and UnsafeLayer when it is none."""
+        return manifest_in(self._document(digest))
+
+    def configuration(self, digest: str) -> Configuration:
+        """Raises ImageError when it is missing, and UnsafeLayer when it is none."""
+        return configuration_in(self._document(digest))
+
+    def _document(self, digest: str) -> bytes:
         try:
-            found = msgspec.json.decode(self.blob(digest).read_bytes())
-        except (FileNotFoundError, msgspec.DecodeError) as error:
-            raise ImageError(f"The image store lacks {digest}: {error}. Load or pull the image again.") from error
-        if not isinstance(found, dict):
-            raise ImageError(f"{digest} is no manifest or configuration of an image.")
-        return found
+            with self.blob(digest).open("rb") as file:
+                return file.read(MOST_BYTES + 1)
+        except FileNotFoundError as error:
+            raise ImageError(f"The image store lacks {digest}. Load or pull the image again.") from error
 
     def add_blob(self, source: Path, digest: str) -> None:
         """Move a file in under its digest. Raises UnsafeLayer when its content has another."""
@@ -97,7 +117,7 @@ class Content:
             directory = Path(made) / "layer"
             directory.mkdir(mode=0o755)
             with uncompressed(self.blob(digest)) as stream:
-                found = unpack_layer(stream, directory)
+                found = unpack_layer(stream, directory, self.room())
             if found != diff_id:
                 raise UnsafeLayer(f"A layer of the image should unpack to {diff_id}, but gives {found}.")
             # Renaming fails when another process was faster: its copy is the same.
@@ -110,7 +130,7 @@ class Content:
             kept = {hex_of(digest) for digest in keep}
             for path in (self._directory / folder).iterdir():
                 if path.name not in kept:
-                    path.unlink() if path.is_file() else shutil.rmtree(path)
+                    path.unlink() if path.is_file() else remove_tree(path)
 
 
 def hex_of(digest: str) -> str:
@@ -136,15 +156,18 @@ def uncompressed(path: Path) -> Iterator[IO[bytes]]:
                     yield stream
             else:
                 yield file
-        except (EOFError, gzip.BadGzipFile) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise UnsafeLayer(f"A layer of the image is cut off or damaged: {error}.") from error
 
 
 @contextlib.contextmanager
 def _zstd(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    with subprocess.Popen(["zstd", "-dc"], stdin=file, stdout=subprocess.PIPE) as process:
+    try:
+        process = subprocess.Popen(["zstd", "-dc"], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise ImageError("The image is compressed with zstd, which is not installed: `apt-get install zstd`.") from None
+    with process:
         assert process.stdout is not None
         yield process.stdout
-        process.stdout.read()
     if process.returncode:
         raise UnsafeLayer("A layer of the image is no valid zstd stream.")

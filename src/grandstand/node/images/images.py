@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from grandstand.clock import Clock
 from grandstand.errors import Conflict, NotFound
@@ -16,8 +14,9 @@ from grandstand.errors import Conflict, NotFound
 from . import archives
 from .build import build as run_build
 from .content import Content
+from .documents import manifest_in
 from .errors import ImageError, UnsafeLayer
-from .image import Image, ImageConfig
+from .image import Image
 from .in_use import images_in_use
 from .programs import copy_to_directory
 from .references import Reference, candidates, parse_reference
@@ -126,12 +125,12 @@ class Images:
     @contextlib.contextmanager
     def exported(self, image: Image) -> Iterator[Path]:
         """An image as a `dir:` layout for skopeo, of links to the store's blobs, for as long as the context lasts."""
-        manifest = self._content.document(image.digest)
+        manifest = self._content.manifest(image.digest)
         with self._content.temporary() as made:
             layout = Path(made)
             (layout / "version").write_text("Directory Transport Version: 1.1\n")
             (layout / "manifest.json").hardlink_to(self._content.blob(image.digest))
-            for digest in {image.id, *_layer_digests(manifest)}:
+            for digest in {image.id, *manifest.blobs}:
                 (layout / archives.blob_name(digest)).hardlink_to(self._content.blob(digest))
             yield layout
 
@@ -160,7 +159,7 @@ class Images:
     def _sweep(self, index: Mapping[str, str]) -> None:
         """Remove what neither a name nor a container needs. The caller holds the lock."""
         images = [self._image(digest, index) for digest in set(index.values())]
-        blobs = {d for i in images for d in (i.id, i.digest, *_layer_digests(self._content.document(i.digest)))}
+        blobs = {d for i in images for d in (i.id, i.digest, *self._content.manifest(i.digest).blobs)}
         layers = {layer.name for i in (*images, *images_in_use(self._data)) for layer in i.layers}
         self._content.sweep(blobs, {f"sha256:{name}" for name in layers})
 
@@ -189,64 +188,57 @@ class Images:
         """Bring an image in from a skopeo source, checked and unpacked, under a name."""
         with self._content.temporary() as made:
             layout = Path(made) / "image"
-            await copy_to_directory(source, layout, plain_http=plain_http)
-            return await asyncio.to_thread(self._adopt, layout, reference)
+            await copy_to_directory(source, layout, plain_http=plain_http, most_bytes=self._content.room())
+            try:
+                return await asyncio.to_thread(self._adopt, layout, reference)
+            except (OSError, tarfile.TarError) as error:
+                raise ImageError(f"{reference.familiar} cannot be unpacked: {error}.") from error
 
     def _adopt(self, layout: Path, reference: Reference) -> Image:
         digest = archives.manifest_digest(layout)
         if reference.digest and reference.digest != digest:
             raise ImageError(f"Asked for {reference.digest}, but was given {digest}.")
-        manifest = msgspec.json.decode((layout / "manifest.json").read_bytes())
-        if manifest.get("mediaType") in MANIFEST_LISTS or "config" not in manifest:
+        manifest = manifest_in((layout / "manifest.json").read_bytes())
+        if manifest.media_type in MANIFEST_LISTS or manifest.config is None:
             raise ImageError(f"{reference.familiar} is a list of images without one for this machine.")
         with self._content.locked():
-            self._content.add_blob(layout / "manifest.json", digest)
-            config_digest = manifest["config"]["digest"]
-            for blob in {config_digest, *_layer_digests(manifest)}:
-                self._content.add_blob(layout / archives.blob_name(blob), blob)
-            self._unpack(_layer_digests(manifest), config_digest)
             before = self._content.index()
+            try:
+                self._add(layout, digest, manifest.config.digest, manifest.blobs)
+            except BaseException:
+                self._sweep(before)  # else an image that is pulled again and again would fill the disk
+                raise
             index = {**before, str(reference): digest}
             self._content.save_index(index)
             if before.get(str(reference), digest) not in index.values():
                 self._sweep(index)
             return self._image(digest, index)
 
+    def _add(self, layout: Path, digest: str, config_digest: str, blobs: Sequence[str]) -> None:
+        self._content.add_blob(layout / "manifest.json", digest)
+        for blob in {config_digest, *blobs}:
+            self._content.add_blob(layout / archives.blob_name(blob), blob)
+        self._unpack(blobs, config_digest)
+
     def _unpack(self, blobs: Sequence[str], config_digest: str) -> None:
-        diff_ids = self._content.document(config_digest).get("rootfs", {}).get("diff_ids", [])
+        diff_ids = self._content.configuration(config_digest).diff_ids
         if len(diff_ids) != len(blobs):
             raise UnsafeLayer(f"The image has {len(blobs)} layers, but its configuration names {len(diff_ids)}.")
         for blob, diff_id in zip(blobs, diff_ids, strict=True):
             self._content.add_layer(blob, diff_id)
 
     def _image(self, digest: str, index: Mapping[str, str]) -> Image:
-        manifest = self._content.document(digest)
-        config = self._content.document(manifest["config"]["digest"])
+        manifest = self._content.manifest(digest)
+        if manifest.config is None:
+            raise ImageError(f"{digest} is no manifest of an image. Load or pull the image again.")
+        found = self._content.configuration(manifest.config.digest)
         names = sorted(name for name, named in index.items() if named == digest)
         return Image(
-            id=manifest["config"]["digest"],
+            id=manifest.config.digest,
             digest=digest,
             references=tuple(parse_reference(name).familiar for name in names),
-            config=_config(config.get("config") or {}),
-            layers=tuple(self._content.layer(diff_id) for diff_id in config.get("rootfs", {}).get("diff_ids", [])),
-            size_bytes=sum(layer["size"] for layer in manifest["layers"]),
-            created=config.get("created", ""),
+            config=found.how_to_run,
+            layers=tuple(self._content.layer(diff_id) for diff_id in found.diff_ids),
+            size_bytes=sum(layer.size for layer in manifest.layers),
+            created=found.created or "",
         )
-
-
-def _layer_digests(manifest: Mapping[str, Any]) -> list[str]:
-    return [layer["digest"] for layer in manifest["layers"]]
-
-
-def _config(config: Mapping[str, Any]) -> ImageConfig:
-    return ImageConfig(
-        entrypoint=tuple(config.get("Entrypoint") or ()),
-        cmd=tuple(config.get("Cmd") or ()),
-        env=tuple(config.get("Env") or ()),
-        user=config.get("User") or "",
-        working_dir=config.get("WorkingDir") or "",
-        stop_signal=config.get("StopSignal") or "",
-        volumes=tuple(config.get("Volumes") or ()),
-        exposed_ports=tuple(config.get("ExposedPorts") or ()),
-        labels=dict(config.get("Labels") or {}),
-    )

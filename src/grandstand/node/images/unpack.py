@@ -8,15 +8,15 @@ looked up through links.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import os
 import shutil
 import stat
-import struct
 import tarfile
 from pathlib import Path
 from typing import IO, Final, cast
+
+from grandstand.node.syscalls import open_in_root
 
 from .errors import UnsafeLayer
 
@@ -24,27 +24,33 @@ WHITEOUT: Final = ".wh."
 OPAQUE: Final = ".wh..wh..opq"
 KEPT_ATTRIBUTES: Final = ("security.capability", "user.")
 
-SYS_OPENAT2: Final = 437  # the same on every architecture
-RESOLVE_NO_MAGICLINKS: Final = 0x02
-RESOLVE_NO_SYMLINKS: Final = 0x04
-RESOLVE_IN_ROOT: Final = 0x10
+MOST_ENTRIES: Final = 1_000_000
+MOST_STEPS: Final = 256
+MOST_HEADER_BYTES: Final = 1 << 20
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
+_HEADERS: Final = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, b"K")
 
-_libc = ctypes.CDLL(None, use_errno=True)
 
-
-def unpack_layer(stream: IO[bytes], target: Path) -> str:
+def unpack_layer(stream: IO[bytes], target: Path, most_bytes: int) -> str:
     """Unpack an uncompressed layer into an empty directory; returns its diff id, `sha256:…` of what was read.
 
-    Raises UnsafeLayer for an entry that no honest layer has, tarfile.TarError for a broken archive.
+    Raises UnsafeLayer for an entry that no honest layer has and for files of more than `most_bytes` together,
+    tarfile.TarError for a broken archive, OSError where the file system refuses.
     """
     hashed = _Hashed(stream)
     root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        writer = _LayerWriter(root)
-        with tarfile.open(fileobj=cast("IO[bytes]", hashed), mode="r|", bufsize=1 << 18) as archive:
-            for member in archive:
+        writer = _LayerWriter(root, most_bytes)
+        source = cast("IO[bytes]", hashed)
+        with tarfile.open(fileobj=source, mode="r|", bufsize=1 << 18, tarinfo=_Entry) as archive:
+            for count, member in enumerate(archive):
+                if count >= MOST_ENTRIES:
+                    raise UnsafeLayer(f"The layer holds more than {MOST_ENTRIES} entries; the image is refused.")
                 writer.write(archive, member)
+                archive.members.clear()  # type: ignore[attr-defined]  # never looked at again, and they add up
         writer.finish()
+    except (OverflowError, ValueError, RecursionError) as error:
+        raise UnsafeLayer(f"The layer holds an entry that makes no sense: {error}.") from error
     finally:
         os.close(root)
     while hashed.read(1 << 18):  # what follows the archive's end mark belongs to the digest
@@ -65,9 +71,19 @@ class _Hashed:
         return data
 
 
+class _Entry(tarfile.TarInfo):
+    """An entry whose long names and extended headers, which tarfile reads into memory, have a limit."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _HEADERS and self.size > MOST_HEADER_BYTES:
+            raise UnsafeLayer(f"The layer holds a header of {self.size} bytes; the image is refused.")
+        return cast("tarfile.TarInfo", super()._proc_member(archive))  # type: ignore[misc]
+
+
 class _LayerWriter:
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, most_bytes: int) -> None:
         self._root = root
+        self._left = most_bytes
         self._times: list[tuple[tuple[str, ...], int]] = []
 
     def write(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
@@ -150,6 +166,9 @@ class _LayerWriter:
         self._times.append((parts, int(member.mtime)))
 
     def _write_file(self, archive: tarfile.TarFile, member: tarfile.TarInfo, parent: int, name: str) -> None:
+        self._left -= member.size
+        if self._left < 0:
+            raise UnsafeLayer(f"The layer unpacks to more than this machine's disk has room for: {member.name!r}.")
         source = archive.extractfile(member)
         assert source is not None
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -172,9 +191,8 @@ class _LayerWriter:
         return contextlib.closing(_Descriptor(self._open(parts, follow=follow, make=make)))
 
     def _open(self, parts: tuple[str, ...], *, follow: bool, make: bool) -> int:
-        resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (0 if follow else RESOLVE_NO_SYMLINKS)
         try:
-            return _openat2(self._root, "/".join(parts) or ".", resolve)
+            return open_in_root(self._root, "/".join(parts) or ".", _DIRECTORY, follow_links=follow)
         except FileNotFoundError:
             if not make:
                 raise UnsafeLayer(f"The layer links to {'/'.join(parts)!r}, which it does not hold.") from None
@@ -189,7 +207,7 @@ class _LayerWriter:
         finally:
             os.close(parent)
         try:
-            return _openat2(self._root, "/".join(parts), resolve)
+            return open_in_root(self._root, "/".join(parts), _DIRECTORY, follow_links=follow)
         except OSError as error:
             raise UnsafeLayer(f"The layer's path {'/'.join(parts)!r} leads nowhere: {error.strerror}.") from error
 
@@ -206,6 +224,8 @@ def _parts(name: str) -> tuple[str, ...]:
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if ".." in parts or "\0" in name:
         raise UnsafeLayer(f"The layer holds the path {name!r}, which leads out of its root; the image is refused.")
+    if len(parts) > MOST_STEPS:
+        raise UnsafeLayer(f"The layer holds a path of {len(parts)} steps; the image is refused.")
     return parts
 
 
@@ -216,7 +236,7 @@ def _remove(name: str, parent: int) -> None:
     except FileNotFoundError:
         return
     except IsADirectoryError:
-        shutil.rmtree(name, dir_fd=parent)
+        shutil.rmtree(name, dir_fd=parent)  # no deeper than a path of ours
 
 
 def _own(descriptor: int, member: tarfile.TarInfo) -> None:
@@ -227,13 +247,3 @@ def _own(descriptor: int, member: tarfile.TarInfo) -> None:
         attribute = key.removeprefix("SCHILY.xattr.")
         if attribute != key and attribute.startswith(KEPT_ATTRIBUTES):
             os.setxattr(descriptor, attribute, value.encode("utf-8", "surrogateescape"))
-
-
-def _openat2(root: int, path: str, resolve: int) -> int:
-    """Open a directory below `root`; the kernel keeps the way inside. Raises OSError."""
-    how = struct.pack("=QQQ", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, 0, resolve)
-    descriptor = _libc.syscall(SYS_OPENAT2, root, os.fsencode(path), how, len(how))
-    if descriptor < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error), path)
-    return int(descriptor)

@@ -9,6 +9,8 @@ from .tape import rotated
 
 # As the kubelet's containerLogMaxFiles: the file being written, and the older ones.
 MOST_FILES = 5
+FLOOD_FACTOR = 2
+"""Files are longer than asked for by what is written between two looks; more than twice the whole is a flood."""
 
 
 def rotate(path: Path, max_bytes: int, reopen: Callable[[], bool], most_files: int = MOST_FILES) -> bool:
@@ -16,6 +18,8 @@ def rotate(path: Path, max_bytes: int, reopen: Callable[[], bool], most_files: i
 
     `reopen` tells the writer that its file was renamed, and is False when there is no writer any more. A crash between
     the two leaves no file at `path`: the writer is then told again.
+
+    What is kept is limited in bytes, too: a program can write gigabytes before anybody looks at its log.
     """
     try:
         size = path.lstat().st_size
@@ -31,9 +35,16 @@ def rotate(path: Path, max_bytes: int, reopen: Callable[[], bool], most_files: i
     if not reopen():
         aside.rename(path)
         return False
-    for file in older[: max(0, len(older) + 2 - most_files)]:
-        file.unlink(missing_ok=True)
+    _forget([*older, aside], most_files - 1, FLOOD_FACTOR * max_bytes * most_files)
     return True
+
+
+def _forget(files: list[Path], most_files: int, most_bytes: int) -> None:
+    """Delete the oldest files until the rest is few and small enough."""
+    sizes = [file.lstat().st_size for file in files]
+    while files and (len(files) > most_files or sum(sizes) > most_bytes):
+        files.pop(0).unlink(missing_ok=True)
+        sizes.pop(0)
 
 
 def remove_logs(path: Path) -> None:

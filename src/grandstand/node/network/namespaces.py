@@ -6,13 +6,12 @@ import asyncio
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from errno import EINVAL, ENOENT
 from pathlib import Path
 from typing import TypeVar
 
 from grandstand.errors import SandboxRefused
-
-from . import syscalls
+from grandstand.node import syscalls
+from grandstand.node.mounts import bind, is_mount, make_private, unmount
 
 T = TypeVar("T")
 
@@ -62,7 +61,7 @@ def pin(kinds: tuple[str, ...], directory: Path) -> None:
     for kind in kinds:
         file = directory / kind
         file.touch(mode=0o600)
-        syscalls.bind_mount(f"/proc/self/task/{threading.get_native_id()}/ns/{kind}", file)
+        bind(f"/proc/self/task/{threading.get_native_id()}/ns/{kind}", file)
 
 
 def pinned(kinds: tuple[str, ...], directory: Path) -> bool:
@@ -77,7 +76,7 @@ def pinned(kinds: tuple[str, ...], directory: Path) -> bool:
 def unpin(directory: Path) -> None:
     """Let go of the namespaces bound in `directory`, and remove it; nothing happens where there is none."""
     for kind in _FLAGS:
-        _unmount(directory / kind)
+        unmount(directory / kind)
     if directory.exists():
         shutil.rmtree(directory)
 
@@ -87,14 +86,14 @@ def prepare_pins(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_mount(directory):
         _unpin_all(directory)  # somebody has unmounted the directory: the new mount would hide pins made since
-        syscalls.bind_mount(directory, directory)
-    syscalls.make_private(directory)
+        bind(directory, directory)
+    make_private(directory)
 
 
 def remove_pins(directory: Path) -> None:
     """Let go of all namespaces pinned below, and remove the directory."""
     while is_mount(directory):
-        syscalls.unmount(directory)
+        unmount(directory)
     if directory.exists():
         _unpin_all(directory)
         directory.rmdir()
@@ -103,13 +102,6 @@ def remove_pins(directory: Path) -> None:
 def _unpin_all(directory: Path) -> None:
     for pins in directory.iterdir():
         unpin(pins)
-
-
-def is_mount(path: Path) -> bool:
-    """Whether something is mounted at `path`; `os.path.ismount` does not see a directory bound to itself."""
-    wanted = str(path.resolve())
-    with Path("/proc/self/mountinfo").open() as mounts:
-        return any(_unescape(line.split(" ", 5)[4]) == wanted for line in mounts)
 
 
 def set_sysctls(values: Mapping[str, str]) -> None:
@@ -124,17 +116,3 @@ def set_sysctls(values: Mapping[str, str]) -> None:
             raise SandboxRefused(f"this kernel has no sysctl {name} in a sandbox: remove it from the Pod") from error
         except OSError as error:
             raise SandboxRefused(f"the sysctl {name} cannot be set to {value!r} in a sandbox: {error}") from error
-
-
-def _unescape(path: str) -> str:
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        path = path.replace(code, character)
-    return path
-
-
-def _unmount(path: Path) -> None:
-    try:
-        syscalls.unmount(path)
-    except OSError as error:
-        if error.errno not in (EINVAL, ENOENT):
-            raise

@@ -13,8 +13,9 @@ from weakref import WeakValueDictionary
 
 from grandstand.engine import Engine
 from grandstand.errors import NetworkFailure, SandboxRefused
+from grandstand.node.syscalls import set_hostname
 
-from . import forwarding, links, namespaces, syscalls
+from . import forwarding, links, namespaces
 from .addresses import next_address
 from .netlink import Netlink
 from .records import Records
@@ -188,7 +189,7 @@ class Network:
         with Netlink() as machine:
             namespaces.enter_new(record.pinned)
             if record.address:
-                syscalls.set_hostname(record.hostname)
+                set_hostname(record.hostname)
                 plan = links.plan(
                     self.engine, IPv4Address(record.address), mtu=self._mtu, localnet=bool(record.host_ports)
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Address
 
-from grandstand.engine import Engine
+from grandstand.engine import ENGINE_PREFIX, Engine
 
 from .ruleset import Chain, Ruleset, SetDeclaration
 from .sandboxes import HostPort, link_prefix
@@ -44,8 +44,13 @@ def _guards(engine: Engine) -> dict[str, Chain]:
         # 127.0.0.0/8 is routed for Pods with host ports (route_localnet): without the first rule such a Pod could
         # reach what the machine serves to itself only (CVE-2020-8558).
         # The second: a Pod has one source address, its own.
+        # The third: Pods of another engine of this machine come in by what this one publishes, as the world does.
         "from-pods": Chain(
-            (f"{from_pod} ip daddr 127.0.0.0/8 drop", f"{from_pod} fib saddr . iif oif missing drop"),
+            (
+                f"{from_pod} ip daddr 127.0.0.0/8 drop",
+                f"{from_pod} fib saddr . iif oif missing drop",
+                f'iifname "{ENGINE_PREFIX}*" iifname != "{engine.prefix}*" ip daddr {engine.network} drop',
+            ),
             "type filter hook prerouting priority raw",
         ),
         # What conntrack does not know is not translated back: the peer would see the Pod's address, and reset.

@@ -55,6 +55,8 @@ class Host:
     capabilities: tuple[str, ...]  # what the engine has itself, and so can give
     cgroup_v2: bool
     swap_accounting: bool
+    least_oom_score_adj: int = -1000
+    """An engine without CAP_SYS_RESOURCE, as in a container of its own, can give nobody less than it has itself."""
     devices: tuple[Device, ...] = ()
 
 
@@ -96,7 +98,7 @@ def _process(spec: ContainerSpec, host: Host) -> dict[str, Any]:
         "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), names),
         "rlimits": [{"type": "RLIMIT_NOFILE", "soft": min(SOFT_OPEN_FILES, hard), "hard": hard}],
         "noNewPrivileges": spec.security.no_new_privileges and not spec.security.privileged,
-        "oomScoreAdj": spec.oom_score_adj,
+        "oomScoreAdj": max(spec.oom_score_adj, host.least_oom_score_adj),
     }
 
 

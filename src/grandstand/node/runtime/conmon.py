@@ -58,7 +58,7 @@ class Conmon:
     async def create(self, spec: ContainerSpec, shelf: Shelf) -> int:
         """Create a container and return its pid.
 
-        Raises RunContainerError where only its program is at fault, else CreateContainerError, with the runtime's words.
+        Raises RunContainerError where its program is at fault, else CreateContainerError, with the runtime's words.
         """
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
         try:

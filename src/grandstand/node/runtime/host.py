@@ -18,13 +18,16 @@ def read_host(*, cgroup_v2: bool, swap_accounting: bool) -> Host:
     system = os.uname()
     version = re.match(r"(\d+)\.(\d+)", system.release)
     _, open_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    capabilities = _own_capabilities(Path("/proc/self/status").read_text())
+    may_lower = "CAP_SYS_RESOURCE" in capabilities
     return Host(
         machine=system.machine,
         kernel=(int(version[1]), int(version[2])) if version else (0, 0),
         open_files=open_files if open_files != resource.RLIM_INFINITY else 1 << 30,
-        capabilities=_own_capabilities(Path("/proc/self/status").read_text()),
+        capabilities=capabilities,
         cgroup_v2=cgroup_v2,
         swap_accounting=swap_accounting,
+        least_oom_score_adj=-1000 if may_lower else int(Path("/proc/self/oom_score_adj").read_text()),
     )
 
 

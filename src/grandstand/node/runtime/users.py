@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grandstand.errors import CreateContainerError
+from grandstand.node.syscalls import open_in_root
 
-from .inside import open_inside
 from .spec import User
 
 LARGEST_ID = 2**31 - 1
@@ -66,12 +66,14 @@ def _entries(rootfs: Path, name: str) -> Iterator[list[str]]:
 def _read_inside(rootfs: Path, name: str) -> bytes:
     """`etc/<name>` of the image, or nothing. Links lead nowhere but inside the image."""
     try:
+        root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        raise CreateContainerError(f"there is no root file system at {rootfs}; mount the image first") from None
+    try:
         # A fifo in an image would otherwise block the engine for ever.
-        with os.fdopen(open_inside(rootfs, f"etc/{name}", os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        with os.fdopen(open_in_root(root, f"etc/{name}", os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             return file.read(LARGEST_FILE) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
-    except FileNotFoundError:
-        if not rootfs.is_dir():
-            raise CreateContainerError(f"there is no root file system at {rootfs}; mount the image first") from None
-        return b""
     except OSError:
         return b""
+    finally:
+        os.close(root)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from grandstand.kinds import Container, Pod
-from grandstand.node.mounts import unmount
+from grandstand.node.mounts import mount_tmpfs, mounts_below, unmount
 from grandstand.node.runtime import Mount
+from grandstand.node.trees import remove_tree, used_bytes
 
 from .atomic import write_files
 from .host_paths import prepare_host_path
 from .plan import EmptyDir, Generated, HostPath, Source, kind_of
 from .sub_paths import BadSubPath, mount_sub_path
-from .syscalls import mount_tmpfs, mounts_below
 
 _PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
 _ALWAYS_READ_ONLY = ("configMap", "secret", "downwardAPI", "projected")
@@ -112,14 +111,7 @@ class PodVolumes:
 
     def used_bytes(self, name: str) -> int:
         """What an emptyDir takes on disk."""
-        total = 0
-        for directory, _, files in os.walk(self._volumes / name):
-            for file in files:
-                try:
-                    total += Path(directory, file).lstat().st_blocks * 512
-                except FileNotFoundError:
-                    continue  # a container removed it meanwhile
-        return total
+        return used_bytes(self._volumes / name)
 
 
 def _expanded(expression: str, expand: Callable[[str], str]) -> str:
@@ -135,5 +127,4 @@ def remove_directory(directory: Path) -> None:
         unmount(mount)
     if left := mounts_below(directory):
         raise OSError(f"{left[0]} is still mounted: unmount it with `umount -l {left[0]}`")
-    if directory.exists():
-        shutil.rmtree(directory)
+    remove_tree(directory)

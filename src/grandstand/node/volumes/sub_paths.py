@@ -6,9 +6,8 @@ import errno
 import os
 from pathlib import Path, PurePosixPath
 
-from grandstand.node.mounts import unmount
-
-from .syscalls import bind_open_file, mounts_below, open_beneath
+from grandstand.node.mounts import bind_open_file, mounts_below, unmount
+from grandstand.node.syscalls import open_beneath
 
 DIRECTORY_MODE = 0o755
 

@@ -1,0 +1,26 @@
+"""Events: their names keep the order in which things happened."""
+
+from __future__ import annotations
+
+import asyncio
+
+from grandstand.client.fake import FakeClient
+from grandstand.clock import VirtualClock
+from grandstand.kinds.resources import EVENTS
+from grandstand.reconcile.recorder import Recorder
+
+
+async def test_events_of_one_second_sort_by_name_as_they_happened() -> None:
+    clock = VirtualClock()
+    client = FakeClient(clock=clock)
+    recorder = Recorder(client, "test", clock)
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "n", "uid": "u"}}
+    writing = asyncio.create_task(recorder.run())
+    reasons = ["Scheduled", "Pulled", "Created", "Started", "Killing"]
+    for reason in reasons:
+        recorder.record(pod, "Normal", reason, reason)
+        await clock.advance(0.001)
+    await recorder.flushed()
+    writing.cancel()
+    found = (await client.list(EVENTS, "n")).items
+    assert [event["reason"] for event in sorted(found, key=lambda e: e["metadata"]["name"])] == reasons

@@ -2,10 +2,13 @@
 
 import json
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from leftovers import leftovers
+from space import Space
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -39,6 +43,23 @@ class Place:
         command, *rest = arguments
         return run([GRANDSTAND, command, "--data", self.data, *rest], check=check, **settings)
 
+    @property
+    def process(self) -> int:
+        """The control plane's process."""
+        return json.loads(self.grandstand("status", "-o", "json").stdout)["process"]
+
+    def crash(self) -> None:
+        """Kill the control plane as the kernel would: `kill -9`."""
+        descriptor = os.pidfd_open(process := self.process)
+        try:
+            os.kill(process, signal.SIGKILL)
+            select.select([descriptor], [], [], 10)
+        finally:
+            os.close(descriptor)
+
+    def start(self) -> "Place":
+        return start(self.data)
+
     def kubectl(self, *arguments, check=True, **settings):
         environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
         return run([KUBECTL, *arguments], check=check, env=environment, **settings)
@@ -61,42 +82,52 @@ def start(data: Path) -> Place:
     return Place(data, said["api"], said["gateway"], said["gatewayTLS"], Path(said["kubeconfig"]))
 
 
+def new_data() -> Path:
+    # Not below pytest's own temporary directory: the paths of sockets may have 107 characters.
+    return Path(tempfile.mkdtemp(prefix="gs-", dir="/var/tmp"))
+
+
+def end(data: Path) -> list[str]:
+    """End an engine; returns what it has left behind on the machine, and each traceback in its log."""
+    run([GRANDSTAND, "down", "--data", data], check=False)
+    found = leftovers(data)
+    log = (data / "engine.log").read_text() if (data / "engine.log").exists() else ""
+    print(log[-20_000:])
+    shutil.rmtree(data, ignore_errors=True)
+    return found + [f"log: {line}" for line in log.splitlines() if line.startswith("Traceback")]
+
+
 @pytest.fixture(scope="session")
 def engine():
-    # Not below pytest's own temporary directory: the paths of sockets may have 107 characters.
-    data = Path(tempfile.mkdtemp(prefix="gs-", dir="/var/tmp"))
+    data = new_data()
     try:
         place = start(data)
         environment = {**os.environ, "GRANDSTAND": f"{GRANDSTAND}", "GRANDSTAND_DATA": str(data)}
         run([ROOT / "examples/01-payment-service/build"], env=environment, timeout=300)
         yield place
     finally:
-        run([GRANDSTAND, "down", "--data", data], check=False)
-        found = leftovers(data)
-        log = (data / "engine.log").read_text() if (data / "engine.log").exists() else ""
-        print(log[-20_000:])
-        shutil.rmtree(data, ignore_errors=True)
+        found = end(data)
     assert found == [], "the engine left things behind on the machine"
 
 
 @pytest.fixture
-def namespace(engine, request):
-    """A namespace of the test's own, deleted afterwards with all that is in it."""
-    name = f"t-{abs(hash(request.node.nodeid)) % 10**8}"
-    engine.kubectl("create", "namespace", name)
-    yield name
-    engine.kubectl("delete", "namespace", name, "--wait=false")
+def other_data():
+    """A data directory for a second engine; whatever runs there is ended."""
+    data = new_data()
+    try:
+        yield data
+    finally:
+        found = end(data)
+    assert found == [], "the second engine left things behind on the machine"
 
 
 @pytest.fixture
-def kubectl(engine, namespace):
-    """The real kubectl in the test's own namespace; returns what it printed."""
-
-    def call(*arguments, check=True, **settings):
-        done = engine.kubectl("--namespace", namespace, *arguments, check=check, **settings)
-        return done.stdout if check else done
-
-    return call
+def space(engine, request, tmp_path):
+    """A namespace of the test's own, deleted afterwards with all that is in it."""
+    name = f"t-{zlib.crc32(request.node.nodeid.encode()):08x}"
+    engine.kubectl("create", "namespace", name)
+    yield Space(KUBECTL, engine.kubeconfig, name, tmp_path)
+    engine.kubectl("delete", "namespace", name, "--wait=false")
 
 
 def pytest_collection_modifyitems(items):

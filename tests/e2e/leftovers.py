@@ -1,6 +1,7 @@
 """What an engine has left behind on the machine: processes, mounts, links, tables, cgroups."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -38,4 +39,6 @@ def _tables(prefix: str):
 
 
 def _cgroups(prefix: str):
-    return [f"cgroup: {path}" for path in Path("/sys/fs/cgroup").glob(f"**/*{prefix}*")]
+    # os.walk goes on where others remove theirs at the same time.
+    found = (f"{where}/{name}" for where, names, _ in os.walk("/sys/fs/cgroup") for name in names)
+    return [f"cgroup: {path}" for path in found if prefix in path]

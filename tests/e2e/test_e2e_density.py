@@ -1,0 +1,65 @@
+"""Many Pods at once: up, ready, and gone without a trace."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import GRANDSTAND, run
+from space import deployment, eventually
+
+PODS = 100
+
+SERVER = r"""
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void end(int number) { _exit(0); }
+int main(void) {
+    signal(SIGTERM, end);
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(8000)};
+    const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+    char asked[4096];
+    int server = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(server, (struct sockaddr *)&here, sizeof here) || listen(server, 128)) exit(1);
+    for (;;) {
+        int client = accept(server, 0, 0);
+        if (read(client, asked, sizeof asked) > 0) write(client, answer, sizeof answer - 1);
+        close(client);
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(engine, tmp_path_factory):
+    """An image of nothing but a small server."""
+    context = tmp_path_factory.mktemp("tiny")
+    (context / "server.c").write_text(SERVER)
+    subprocess.run(["cc", "-static", "-O1", "-w", "-o", context / "server", context / "server.c"], check=True)
+    (context / "Containerfile").write_text('FROM scratch\nCOPY server /server\nENTRYPOINT ["/server"]\n')
+    run([GRANDSTAND, "image", "build", "--data", engine.data, "--tag", "tiny:1", context])
+    return "tiny:1"
+
+
+def traces(engine, uids, containers):
+    """Whatever on the machine still names one of the Pods, or is none of the containers that were there before."""
+    mounts = Path("/proc/self/mounts").read_text()
+    cgroups = {path.name for path in Path("/sys/fs/cgroup").rglob("pod*") if path.is_dir()}
+    left = [uid for uid in uids if uid in mounts or f"pod{uid}" in cgroups or (engine.data / "pods" / uid).exists()]
+    return left + [path.name for path in (engine.data / "containers").iterdir() if path.name not in containers]
+
+
+def test_a_hundred_pods(space, engine, tiny):
+    containers = {path.name for path in (engine.data / "containers").iterdir()}
+    server = {"name": "server", "image": tiny, "ports": [{"containerPort": 8000}]}
+    space.apply(deployment("many", server, replicas=PODS, strategy={"type": "Recreate"}))
+    space.kubectl("rollout", "status", "deployment/many", "--timeout=90s")
+    pods = space.get("pods")
+    assert len(pods) == PODS
+    assert len({p["status"]["podIP"] for p in pods}) == PODS
+    assert sum(c["restartCount"] for p in pods for c in p["status"]["containerStatuses"]) == 0
+    uids = [p["metadata"]["uid"] for p in pods]
+    space.kubectl("delete", "deployment", "many", "--cascade=foreground", "--timeout=90s")
+    eventually(lambda: not traces(engine, uids, containers), "no trace of the Pods is left")

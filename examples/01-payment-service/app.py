@@ -94,14 +94,17 @@ class Server(ThreadingHTTPServer):
 
 
 def main():
-    server = Server(("", int(os.environ.get("PORT", "8000"))), Handler)
+    server = Server(("", int(os.environ.get("PORT", "8000"))), Handler, bind_and_activate=False)
 
     def stop(*_):
         stopping.set()
         threading.Thread(target=server.shutdown).start()
 
+    # Before the port is open: who asks a ready service to stop must be heard.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    server.server_bind()
+    server.server_activate()
     print(f"payment {VERSION} listens on port {server.server_port}", flush=True)
     server.serve_forever(poll_interval=0.05)
     print("payment stops", flush=True)

@@ -380,6 +380,25 @@ async def test_limits_are_in_the_cgroup(box):
     assert box.cgroups.stats(f"{box.prefix}/poduid").cpu_usage_ns >= stats.cpu_usage_ns > 0
 
 
+async def test_a_crowd_with_hardly_any_cpu_dies_at_once(box):
+    """Dying takes CPU: killed under its old bound, this crowd would live on for minutes."""
+    many, spin = " ".join(map(str, range(30))), "(while :; do :; done) &"
+    crowd = f"for n in {many}; do (for m in {many}; do {spin} done; wait) & done"
+    spec = box.spec("one", "sh", "-c", f"{crowd}; echo up; wait", limits=Limits(cpu_millicores=1000, pids=1200))
+    await box.runtime.create(spec)
+    await box.runtime.start("one")
+    async with contextlib.aclosing(log_files.read(spec.log_path, follow=True)) as log:
+        async for piece in log:
+            if b"up" in piece:
+                break
+    box.cgroups.set_cpu_limit(spec.cgroup, 10)
+    async with asyncio.timeout(10):
+        await box.runtime.kill("one", signal.SIGKILL)
+        await box.runtime.wait("one")
+        await box.runtime.remove("one")
+    assert box.cgroups.stats(spec.cgroup) is None
+
+
 async def test_a_fork_bomb_meets_the_pid_limit(box):
     text = await box.shell(
         "one", "for i in 1 2 3 4 5 6 7 8 9; do sleep 100 & done; echo unreached", limits=Limits(pids=5), code=2

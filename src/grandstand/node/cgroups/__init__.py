@@ -58,6 +58,18 @@ class Cgroups:
         """Bound the CPU time of a cgroup that is there; None: no bound."""
         self._hierarchies.set_cpu_limit(_checked(cgroup), cpu_millicores)
 
+    def hasten(self, cgroup: str) -> None:
+        """Let who was killed in a cgroup die at its machine's speed: lift its CPU bound, and that of the one around it.
+
+        Dying takes CPU. 3,000 processes of a fork bomb, bound to 300m, had not ended after nine minutes. What else is
+        in the cgroup around it has a bound of its own, or there would be none around.
+        """
+        path = PurePosixPath(_checked(cgroup))
+        for each in (path, path.parent):
+            if each.parts:
+                with contextlib.suppress(OSError):  # it is gone, or its controller is
+                    self._hierarchies.set_cpu_limit(str(each), None)
+
     def stats(self, cgroup: str) -> Stats | None:
         """What a cgroup and all below it have used, or None when there is no such cgroup."""
         try:
@@ -119,6 +131,7 @@ class Cgroups:
         for process in processes:
             send_signal(process, signal.SIGKILL)
         for path in _directories(cgroup, self._hierarchies):
+            self.hasten(path)
             # A frozen process of v1 dies only when it thaws.
             if self._hierarchies.is_frozen(path):
                 self._hierarchies.set_frozen(path, frozen=False)

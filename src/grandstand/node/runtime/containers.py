@@ -121,6 +121,8 @@ class Runtime:
         if spec is None or record is None or record.init is None:
             return
         send_signal(record.init, number)
+        if number == signal.SIGKILL:
+            self._cgroups.hasten(spec.cgroup)
         if number == signal.SIGKILL and spec.namespaces.host_pid:
             # Elsewhere the kernel kills the rest of the PID namespace with its first process.
             self._cgroups.kill(spec.cgroup)

@@ -9,6 +9,7 @@ POST /payments          {"card": "4111 1111 1111 1111", "amount": "12.50", "curr
 import json
 import os
 import signal
+import sys
 import threading
 import uuid
 from decimal import Decimal, InvalidOperation
@@ -91,6 +92,11 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
+
+    def handle_error(self, request, client_address):
+        """Clients and proxies may drop an idle connection: that is no error of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def main():

@@ -89,7 +89,7 @@ async def test_what_has_no_route_or_no_endpoint(here: World) -> None:
     await here.gateway.start()
     assert await here.get(host="empty.default.localhost") == (
         503,
-        "nobody serves this at the moment, try again in a second\n",
+        "nobody serves this at the moment: no Pod of the Service is ready, or none listens on its targetPort\n",
     )
     assert (await here.get(host="lost.example"))[0] == 503
     assert await here.get(host="foreign.example") == (404, "no route for this host\n")

@@ -156,6 +156,24 @@ async def test_a_pod_reaches_itself_through_its_service(network: Network, cluste
     assert call(a, address, 80) == ("a", str(network.engine.bridge_address))
 
 
+async def test_another_engine_leaves_such_packets_alone(
+    network: Network, cluster: Cluster, serve: Serve, tmp_path: Path
+) -> None:
+    """Its rules may come first, and know the mark too: it must not give the packets its own address."""
+    (tmp_path / "other").mkdir()
+    with fresh_engine(tmp_path / "other") as neighbour:
+        other = Network(neighbour)
+        await other.start()
+        try:
+            a = await pod(network, "a")
+            serve(a, 80)
+            address = await cluster.service("web", 10)
+            await cluster.endpoints("web", [(a, READY)])
+            assert call(a, address, 80) == ("a", str(network.engine.bridge_address))
+        finally:
+            await other.close()
+
+
 async def test_without_endpoints_connections_are_refused_at_once(network: Network, cluster: Cluster) -> None:
     client = await pod(network, "client")
     address = await cluster.service("web", 10)

@@ -8,6 +8,8 @@ import socket
 
 from grandstand.errors import PeerError
 
+from .options import environment_variable
+
 PACKAGES = {
     "conmon": "conmon",
     "haproxy": "haproxy",
@@ -47,8 +49,9 @@ def check_port(port: int, option: str) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise PeerError(
-                f"Port {port} on 127.0.0.1 is taken ({error.strerror}). Choose another with `{option}`,"
-                f" or end what listens there (`ss -ltnp sport = :{port}` shows it)."
+                f"Port {port} on 127.0.0.1 is taken ({error.strerror}). Choose another with `{option}`"
+                f" (for `make run`: {environment_variable(option)}=…), or end what listens there"
+                f" (`ss -ltnp sport = :{port}` shows it)."
             ) from error
 
 

@@ -15,14 +15,18 @@ DEFAULT_DATA = Path("/var/lib/grandstand")
 
 def option(*names: str, help: str, **settings: Any) -> Callable[[F], F]:  # noqa: A002
     """A click option whose environment variable follows from its long name."""
-    long_name = next(name for name in names if name.startswith("--")).split("/")[0]
-    variable = "GRANDSTAND_" + long_name.removeprefix("--").replace("-", "_").upper()
+    variable = environment_variable(next(name for name in names if name.startswith("--")))
     return click.option(*names, help=help, envvar=variable, show_envvar=True, **settings)
+
+
+def environment_variable(option_name: str) -> str:
+    """`GRANDSTAND_API_PORT` for `--api-port`."""
+    return "GRANDSTAND_" + option_name.removeprefix("--").split("/")[0].replace("-", "_").upper()
 
 
 data_option = option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, readable=False),  # who may not read it is told about root
     default=DEFAULT_DATA,
     show_default=True,
     help="The engine's data directory; engines with different directories live side by side.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -47,10 +48,26 @@ async def check(handler: Handler, target: Target, timeout_seconds: float) -> Out
             if handler.tcp_socket is not None:
                 return await _check_tcp(handler.tcp_socket, target)
     except TimeoutError:
-        return Outcome(False, _TIMEOUT_MESSAGE)
-    except (OSError, GrandstandError, ValueError, EOFError) as error:
+        return Outcome(False, f"{_asked(handler, target)}{_TIMEOUT_MESSAGE}")
+    except OSError as error:
+        return Outcome(False, f"{_asked(handler, target)}{_plain(error)}")
+    except (GrandstandError, ValueError, EOFError) as error:
         return Outcome(False, str(error) or type(error).__name__)
     return Outcome(False, "no supported action: use exec, httpGet or tcpSocket (grpc is not supported)")
+
+
+def _asked(handler: Handler, target: Target) -> str:
+    """What was tried, in the kubelet's words, to stand before what came of it; "" for a command."""
+    if (get := handler.http_get) is not None:
+        return f'Get "{_url(get, target)}": '
+    if (tcp := handler.tcp_socket) is not None:
+        return f"dial tcp {tcp.host or target.address}:{port_number(tcp.port, target.container)}: "
+    return ""
+
+
+def _plain(error: OSError) -> str:
+    """`connection refused` rather than asyncio's `[Errno 111] Connect call failed (…)`."""
+    return os.strerror(error.errno).lower() if error.errno else str(error) or type(error).__name__
 
 
 async def _check_exec(action: ExecAction, target: Target, timeout_seconds: float) -> Outcome:
@@ -80,9 +97,7 @@ def port_number(port: int | str, container: Container) -> int:
 
 async def _check_http(action: HTTPGetAction, target: Target) -> Outcome:
     """Success is any status from 200 to 399; redirects to the same host are followed, to others not."""
-    host = action.host or target.address
-    path = action.path if action.path.startswith("/") else f"/{action.path}"
-    url = f"{action.scheme.lower()}://{host}:{port_number(action.port, target.container)}{path}"
+    url = _url(action, target)
     headers = {header.name: header.value for header in action.http_headers}
     for _ in range(MOST_REDIRECTS):
         status, location, body = await _get(url, headers)
@@ -96,6 +111,13 @@ async def _check_http(action: HTTPGetAction, target: Target) -> Outcome:
             return Outcome(True)
         return Outcome(False, f"HTTP probe failed with statuscode: {status}")
     return Outcome(False, f"stopped after {MOST_REDIRECTS} redirects")
+
+
+def _url(action: HTTPGetAction, target: Target) -> str:
+    """What is asked. Raises ValueError for a port that the container lacks."""
+    host = action.host or target.address
+    path = action.path if action.path.startswith("/") else f"/{action.path}"
+    return f"{action.scheme.lower()}://{host}:{port_number(action.port, target.container)}{path}"
 
 
 async def _get(url: str, headers: dict[str, str]) -> tuple[int, str, str]:

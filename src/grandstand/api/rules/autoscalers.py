@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from grandstand.kinds import Object
 
 from . import label_selectors
@@ -151,8 +153,13 @@ def _check_rules(rules: Object, path: str) -> Causes:
             yield invalid(f"{where}.periodSeconds", period, f"must be between 1 and {_PERIOD_MAX}")
 
 
+def _warn(autoscaler: Object) -> Iterator[str]:
+    yield "HorizontalPodAutoscalers are stored, but nothing acts on them yet: scale with `kubectl scale`"
+
+
 RULES = KindRules(
     default=_default,
     check=_check,
     initial_status=lambda autoscaler: {"desiredReplicas": 0},
+    warn=_warn,
 )

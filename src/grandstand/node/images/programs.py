@@ -39,7 +39,7 @@ async def run(
         raise
     if process.returncode:
         complaint = "\n".join((err or out).decode(errors="replace").strip().splitlines()[-LAST_LINES:])
-        raise ImageError(f"{program} {arguments[0]} failed (exit code {process.returncode}): {complaint}")
+        raise ImageError(f"{program} failed (exit code {process.returncode}): {complaint}")
     return out.decode(errors="replace")
 
 

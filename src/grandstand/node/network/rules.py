@@ -113,7 +113,8 @@ def _sources(engine: Engine) -> dict[str, Chain]:
         ),
         "source": Chain(
             (
-                f"meta mark & {_HAIRPIN} == {_HAIRPIN} snat to {engine.bridge_address}",
+                # Only our own links: the packets that another engine has marked are its own to translate.
+                f"oifname {pod_link} meta mark & {_HAIRPIN} == {_HAIRPIN} snat to {engine.bridge_address}",
                 f"ip saddr 127.0.0.0/8 oifname {pod_link} snat to {engine.bridge_address}",
                 f"ip saddr {engine.pods} ip daddr != {engine.network} oifname != {pod_link} masquerade",
             ),

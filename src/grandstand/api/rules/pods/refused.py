@@ -60,9 +60,7 @@ REFUSED_IN_POD: tuple[Refused, ...] = (
     ),
     Refused("runtimeClassName", "there is one runtime, chosen when the engine starts: leave it out"),
     Refused("overhead", "it belongs to runtimeClassName, which is not supported: leave it out"),
-    Refused(
-        "ephemeralContainers", "ephemeral containers are not supported: use `kubectl exec`, or a container of its own"
-    ),
+    Refused("ephemeralContainers", "ephemeral containers are not supported: use a container of its own in the Pod"),
     Refused("resourceClaims", "resource claims are not supported: use cpu and memory requests and limits"),
     Refused("resources", "resources of the Pod as a whole are not supported: set those of its containers"),
     Refused("schedulingGates", "scheduling gates are not supported: create the Pod when it may run"),

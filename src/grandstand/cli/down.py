@@ -37,6 +37,7 @@ def down(data: Path, keep_containers: bool) -> None:
         return
     from .embedded import remove_all
 
+    click.echo("Stopping containers; each has its grace period (30 s, where its Pod does not say otherwise).")
     with lock.held(data):
         asyncio.run(remove_all(engine))
     click.echo("Grandstand is down." if was_running else "Grandstand was not running; what it had left is removed.")

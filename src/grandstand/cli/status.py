@@ -33,7 +33,7 @@ def status(data: Path, output: str | None) -> None:
     pid = lock.owner(data)
     found: dict[str, Any] = {"running": pid is not None, "process": pid, **places(engine)}
     if pid is not None:
-        found["workloads"] = asyncio.run(_workloads(engine))
+        found |= asyncio.run(_seen(engine))
     if output == "json":
         click.echo(json.dumps(found, indent=2))
     else:
@@ -42,15 +42,16 @@ def status(data: Path, output: str | None) -> None:
         sys.exit(3)
 
 
-async def _workloads(engine: Engine) -> list[dict[str, Any]]:
-    """Each Deployment with its replicas, and the number of Pods on the machine."""
+async def _seen(engine: Engine) -> dict[str, Any]:
+    """Each Deployment with its replicas, and the Pods that are not on their way out."""
     try:
         async with RemoteClient.from_kubeconfig(engine.kubeconfig) as client:
             deployments = [view(Deployment, obj) for obj in (await client.list(DEPLOYMENTS)).items]
             pods = [view(Pod, obj) for obj in (await client.list(PODS)).items]
     except GrandstandError as error:
-        return [{"error": error.message}]
-    rows: list[dict[str, Any]] = [
+        return {"error": error.message}
+    staying = [pod for pod in pods if pod.metadata.deletion_timestamp is None]
+    workloads = [
         {
             "namespace": d.metadata.namespace,
             "deployment": d.metadata.name,
@@ -59,17 +60,27 @@ async def _workloads(engine: Engine) -> list[dict[str, Any]]:
         }
         for d in deployments
     ]
-    return [*rows, {"pods": len(pods), "ready": sum(pod.ready for pod in pods)}]
+    return {"workloads": workloads, "pods": {"total": len(staying), "ready": sum(pod.ready for pod in staying)}}
 
 
 def _for_people(engine: Engine, found: dict[str, Any]) -> str:
-    head = "Grandstand is up." if found["running"] else "Grandstand does not run; `grandstand up` starts it."
-    lines = [describe(engine, head)]
-    for row in found.get("workloads", []):
-        if "deployment" in row:
-            lines.append(f"  deployment   {row['namespace']}/{row['deployment']}  {row['ready']}/{row['wanted']} ready")
-        elif "pods" in row:
-            lines.append(f"  Pods         {row['ready']}/{row['pods']} ready")
-        else:
-            lines.append(f"  the API does not answer: {row['error']}")
+    lines = [describe(engine, _head(engine, running=found["running"]))]
+    lines += [
+        f"  deployment   {row['namespace']}/{row['deployment']}  {row['ready']}/{row['wanted']} ready"
+        for row in found.get("workloads", [])
+    ]
+    if (pods := found.get("pods")) is not None:
+        lines.append(f"  Pods         {pods['ready']}/{pods['total']} ready")
+    if "error" in found:
+        lines.append(f"  the API does not answer: {found['error']}")
     return "\n".join(lines)
+
+
+def _head(engine: Engine, *, running: bool) -> str:
+    from grandstand.gateway import gateway_runs
+
+    if running:
+        return "Grandstand is up."
+    if gateway_runs(engine):
+        return "The engine does not run, but its containers and gateway go on; `grandstand up` takes them over."
+    return "Grandstand does not run; `grandstand up` starts it."

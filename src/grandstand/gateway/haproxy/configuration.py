@@ -150,6 +150,7 @@ defaults
   timeout tunnel 1h
   option idle-close-on-response
   option redispatch 1
+  option forwardfor
   retries 3
   retry-on conn-failure empty-response
   http-reuse safe
@@ -175,10 +176,8 @@ def _frontend(layout: Layout) -> str:
   http-request return status 404 content-type text/plain string "{NO_ROUTE}\\n" if {missing}
   http-request disable-l7-retry unless {{ method GET HEAD OPTIONS TRACE PUT DELETE }}
 {spoofed}  http-request del-header upgrade if {{ req.hdr(upgrade) -m sub -i h2c }}
-  http-request set-header X-Forwarded-For %[src]
-  http-request set-header X-Forwarded-Host %[req.hdr(host)]
-  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
-  http-request set-header X-Request-Id %[uuid()] unless {{ req.hdr(x-request-id) -m found }}
+  http-request set-header X-Forwarded-Proto http unless {{ ssl_fc }}
+  http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
   use_backend %[var(txn.backend)]
 """
     return f"frontend {FRONTEND}\n" + "".join(f"  {bind}\n" for bind in binds) + rules

@@ -59,6 +59,8 @@ async def _open_fifo(fifo: Path, init: ProcessKey) -> None:
         finally:
             released.cancel()
             died.cancel()
+            # They let go of their descriptors first: a number that is closed too early may be another's by then.
+            await asyncio.wait({released, died})
         try:
             word = os.read(descriptor, 1)
         except BlockingIOError:

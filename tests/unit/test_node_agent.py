@@ -11,6 +11,7 @@ import pytest
 from node_world import World, app
 
 from grandstand.client import DeleteOptions
+from grandstand.clock import rfc3339
 from grandstand.errors import CreateContainerError, RunContainerError, Unavailable
 from grandstand.kinds import Key, Object
 from grandstand.kinds.resources import CONFIG_MAPS, PODS, SECRETS
@@ -276,6 +277,7 @@ async def test_a_program_that_cannot_be_started_has_ended_with_128(world: World)
     assert world.status()["phase"] == "Failed"
     ended = world.container()["state"]["terminated"]
     assert (ended["exitCode"], ended["reason"], ended["message"]) == (128, "ContainerCannotRun", "exec format error")
+    assert ended["startedAt"] == ended["finishedAt"] == rfc3339(world.clock.now()), "kubectl shows no time as year 1"
 
 
 async def test_liveness_restarts_a_container_with_its_grace(world: World) -> None:

@@ -104,7 +104,7 @@ async def _start(context: PodContext, container: Container, image: Image) -> Non
     except (GrandstandError, OSError) as error:
         await discard(context, container_id)
         context.change(name, back_off=back_off, runs=run)
-        _not_started(context, container, error)
+        _not_started(context, container, error, now)
     else:
         context.event("Normal", "Started", f"Started container {name}", container)
         _started(context, container, started_at, run)
@@ -120,7 +120,7 @@ async def discard(context: PodContext, container_id: str) -> None:
         context.event("Warning", "FailedCleanup", f"container {container_id} could not be removed yet: {error}")
 
 
-def _not_started(context: PodContext, container: Container, error: Exception) -> None:
+def _not_started(context: PodContext, container: Container, error: Exception, begun: float) -> None:
     """A container that could not be created waits; one whose program could not be started has ended, with code 128."""
     reason = error.reason if isinstance(error, RuntimeFailure) else "CreateContainerError"
     context.event("Warning", "Failed", f"Error: {error}", container)
@@ -128,7 +128,7 @@ def _not_started(context: PodContext, container: Container, error: Exception) ->
     if isinstance(error, CreateContainerError) or not isinstance(error, RuntimeFailure):
         context.hold(container.name, reason, str(error), retry_at(state.back_off, now))
         return
-    end = Ended(state.id, START_FAILED_CODE, "ContainerCannotRun", now, message=str(error))
+    end = Ended(state.id, START_FAILED_CODE, "ContainerCannotRun", now, begun, message=str(error))
     restarts = state.restarts + (state.ended is not None)
     context.change(
         container.name, Happening.BROKEN, ended=end, ended_before=state.ended, waiting=None, restarts=restarts

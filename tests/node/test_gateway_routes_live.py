@@ -93,6 +93,10 @@ async def test_what_has_no_route_or_no_endpoint(here: World) -> None:
     )
     assert (await here.get(host="lost.example"))[0] == 503
     assert await here.get(host="foreign.example") == (404, "no route for this host\n")
+    for path in ("/api?timeout=32s", "/apis/apps/v1", "/openapi/v3", "/version"):
+        status, said = await here.get(path, host="localhost")
+        assert status == 404
+        assert "export KUBECONFIG=$(grandstand kubeconfig --path)" in said
     assert (await here.get(host="*.example"))[0] == 404
 
 

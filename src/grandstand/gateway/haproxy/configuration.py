@@ -16,6 +16,11 @@ EMPTY_DIRECTORY = "empty"
 FRONTEND = "gateway"
 
 NO_ROUTE = "no route for this host"
+API_HINT = (
+    "if you meant the Kubernetes API: this is the gateway. Tell kubectl where the API is:"
+    " export KUBECONFIG=\\$(grandstand kubeconfig --path)"
+)
+UNROUTED = "unrouted"
 NO_ENDPOINT = "nobody serves this at the moment: no Pod of the Service is ready, or none listens on its targetPort"
 
 IDLE_SECONDS = 10
@@ -88,6 +93,7 @@ def configuration(layout: Layout, servers: Mapping[str, Mapping[str, Server]]) -
         _defaults(),
         _frontend(layout),
         _unavailable(),
+        _unrouted(),
         *(_backend(each, servers.get(each.name, {}).values()) for each in layout.backends),
     ]
     return "# Written by Grandstand at each reload: changes here are lost.\n\n" + "\n".join(sections)
@@ -173,12 +179,12 @@ def _frontend(layout: Layout) -> str:
   http-request set-var(txn.backend) req.hdr(host),host_only,lower,{lookup}
   http-request set-var(txn.backend) req.hdr(host),host_only,lower,regsub(^[^.]+,*),{lookup} if {missing}
   http-request set-var(txn.backend) str(*),{lookup} if {missing}
-  http-request return status 404 content-type text/plain string "{NO_ROUTE}\\n" if {missing}
   http-request disable-l7-retry unless {{ method GET HEAD OPTIONS TRACE PUT DELETE }}
 {spoofed}  http-request del-header upgrade if {{ req.hdr(upgrade) -m sub -i h2c }}
   http-request set-header X-Forwarded-Proto http unless {{ ssl_fc }}
   http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
   use_backend %[var(txn.backend)]
+  default_backend {UNROUTED}
 """
     return f"frontend {FRONTEND}\n" + "".join(f"  {bind}\n" for bind in binds) + rules
 
@@ -186,6 +192,19 @@ def _frontend(layout: Layout) -> str:
 def _unavailable() -> str:
     answer = f'status 503 content-type text/plain hdr Retry-After 1 string "{NO_ENDPOINT}\\n"'
     return f"backend {UNAVAILABLE}\n  http-request return {answer}\n"
+
+
+def _unrouted() -> str:
+    """Where requests without a route go; one whose backend is not there (yet) gets the 503 of the defaults."""
+    answer = "http-request return status 404 content-type text/plain string"
+    missing = "!{ var(txn.backend) -m found }"
+    return f"""\
+backend {UNROUTED}
+  acl meant_for_api path /api /apis /version
+  acl meant_for_api path_beg /api/ /apis/ /openapi/
+  {answer} "{NO_ROUTE}\\n{API_HINT}\\n" if {missing} meant_for_api
+  {answer} "{NO_ROUTE}\\n" if {missing}
+"""
 
 
 def _backend(backend: Backend, servers: Iterable[Server]) -> str:

@@ -70,7 +70,9 @@ def test_images(engine, tmp_path):
     names = {name for image in json.loads(done.stdout) for name in image["references"]}
     assert any("payment-app:v1" in name for name in names)
     (tmp_path / "Containerfile").write_text("FROM localhost/debian-python:12\nRUN echo built > /built\n")
-    run([GRANDSTAND, "image", "build", "--data", engine.data, "--tag", "small:1", tmp_path])
+    done = run([GRANDSTAND, "image", "build", "--data", engine.data, "--tag", "small:1", tmp_path])
+    assert "STEP 2/2: RUN echo built > /built" in done.stderr
+    assert done.stdout.splitlines()[0].startswith("small:1 ")
     assert "small:1" in run([GRANDSTAND, "image", "ls", "--data", engine.data]).stdout
     run([GRANDSTAND, "image", "rm", "--data", engine.data, "small:1"])
     assert "small:1" not in run([GRANDSTAND, "image", "ls", "--data", engine.data]).stdout
@@ -140,6 +142,15 @@ def test_missing_programs_are_named_with_their_packages(tmp_path):
 def test_where_there_is_no_engine(command, tmp_path):
     verb, *rest = command
     assert f"There is no engine in {tmp_path}" in refused(GRANDSTAND, verb, "--data", tmp_path, *rest)
+
+
+@pytest.mark.parametrize("command", [("ls",), ("rm", "payment-app:v1")], ids=" ".join)
+def test_reading_images_makes_no_data_directory(command, tmp_path):
+    verb, *rest = command
+    said = refused(GRANDSTAND, "image", verb, "--data", tmp_path / "none", *rest)
+    assert f"There is no engine in {tmp_path}/none" in said
+    assert "grandstand up" in said
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_second_engine_from_up_to_down(engine, space, other_data, tmp_path):

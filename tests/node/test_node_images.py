@@ -166,6 +166,14 @@ class registry:  # noqa: N801
         self.process.wait()
 
 
+async def test_a_failed_pull_says_once_what_failed(images):
+    """Who shows it says which image was to be pulled: the event and `kubectl describe` as the kubelet does."""
+    with pytest.raises(ImageError, match="connection refused") as caught:
+        await images.pull("127.0.0.1:9/nowhere:1")
+    assert "failed to pull" not in caught.value.message.lower()
+    assert caught.value.message.count("connection refused") == 1
+
+
 async def test_an_image_that_is_not_there(images):
     with pytest.raises(ImageError, match="grandstand image build") as caught:
         await images.resolve("nowhere:v1", "Never")

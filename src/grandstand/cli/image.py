@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from grandstand import engine as engines
 from grandstand.clock import SystemClock
+from grandstand.errors import NotFound
 
 from .machine import check_root
 from .options import data_option, option, output_option
@@ -32,6 +35,17 @@ def open_images(data: Path) -> Images:
     return Images(data, clock=SystemClock())
 
 
+def existing_images(data: Path) -> Images:
+    """The image store of a data directory that is one already. Raises NotFound: what only reads makes nothing."""
+    check_root("image")
+    if not (data / "images").is_dir() and engines.load(data) is None:
+        raise NotFound(
+            f"There is no engine in {data}, and no images: start one with `grandstand up --data {data}`,"
+            " build or load an image, or name another directory with `--data`."
+        )
+    return open_images(data)
+
+
 @image.command()
 @data_option
 @option("--tag", "-t", required=True, help="The image's name, e.g. payment-app:v1.")
@@ -41,8 +55,14 @@ def open_images(data: Path) -> Images:
 def build(data: Path, tag: str, file: Path | None, arguments: tuple[str, ...], context: Path) -> None:
     """Build an image from the Containerfile (or Dockerfile) in CONTEXT."""
     pairs = dict(_pair(argument) for argument in arguments)
-    built = asyncio.run(open_images(data).build(context, tag, containerfile=file, build_args=pairs))
+    built = asyncio.run(open_images(data).build(context, tag, containerfile=file, build_args=pairs, show=_show))
     _say(tag, built)
+
+
+def _show(output: bytes) -> None:
+    """What buildah says goes to stderr as it comes, so that stdout holds the result alone."""
+    sys.stderr.buffer.write(output)
+    sys.stderr.buffer.flush()
 
 
 def _pair(argument: str) -> tuple[str, str]:
@@ -95,7 +115,7 @@ def pull(data: Path, plain_http: bool, reference: str) -> None:
 @output_option("json")
 def ls(data: Path, output: str | None) -> None:
     """List images."""
-    images = open_images(data).list()
+    images = existing_images(data).list()
     if output == "json":
         rows = [
             {
@@ -120,7 +140,7 @@ def ls(data: Path, output: str | None) -> None:
 @click.argument("references", nargs=-1, required=True)
 def rm(data: Path, references: tuple[str, ...]) -> None:
     """Remove images, by name or id; those that containers use stay, with an error."""
-    images = open_images(data)
+    images = existing_images(data)
 
     async def run() -> None:
         for reference in references:

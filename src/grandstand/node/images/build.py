@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ImageError
-from .programs import run
+from .programs import Show, run
 from .references import candidates
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ async def build(
     archive: Path,
     containerfile: Path | None,
     build_args: Mapping[str, str],
+    show: Show | None,
 ) -> None:
     """Write the image that a Containerfile in `context` describes to an OCI archive. Raises ImageError."""
     file = containerfile or find_containerfile(context)
@@ -34,10 +35,12 @@ async def build(
         await _offer(images, base, root)
     # No `--layers`: buildah 1.28 takes a cached layer for another value of a build argument.
     result = f"localhost/grandstand-build-{hashlib.sha256(str(archive).encode()).hexdigest()[:12]}"
-    arguments = [*root, "bud", "--isolation", "chroot", "--quiet", "--format", "oci", "--tag", result]
+    arguments = [*root, "bud", "--isolation", "chroot", "--format", "oci", "--tag", result]
     for name, value in build_args.items():
         arguments += ["--build-arg", f"{name}={value}"]
-    await run("buildah", [*arguments, "--file", str(file), str(context)])
+    if show is None:
+        arguments.append("--quiet")
+    await run("buildah", [*arguments, "--file", str(file), str(context)], show=show)
     await run("buildah", [*root, "push", "--quiet", result, f"oci-archive:{archive}"])
     await run("buildah", [*root, "rmi", result])
 

@@ -18,7 +18,7 @@ from .documents import manifest_in
 from .errors import ImageError, UnsafeLayer
 from .image import Image
 from .in_use import images_in_use
-from .programs import copy_to_directory
+from .programs import Show, copy_to_directory
 from .references import Reference, candidates, parse_reference
 
 MANIFEST_LISTS = (
@@ -90,12 +90,16 @@ class Images:
         *,
         containerfile: Path | None = None,
         build_args: Mapping[str, str] | None = None,
+        show: Show | None = None,
     ) -> Image:
-        """Build an image with buildah. Images of this store may be named in its FROM. Raises ImageError."""
+        """Build an image with buildah. Images of this store may be named in its FROM. Raises ImageError.
+
+        `show` gets what buildah says as it comes.
+        """
         name = parse_reference(reference)
         with self.workspace() as made:
             archive = made / "built.tar"
-            await self.build_archive(context, archive, containerfile=containerfile, build_args=build_args)
+            await self.build_archive(context, archive, containerfile=containerfile, build_args=build_args, show=show)
             return await self._take(f"oci-archive:{archive}", name, plain_http=False)
 
     async def build_archive(
@@ -105,9 +109,10 @@ class Images:
         *,
         containerfile: Path | None = None,
         build_args: Mapping[str, str] | None = None,
+        show: Show | None = None,
     ) -> None:
         """Like `build`, but into an OCI archive that is not taken into the store."""
-        await run_build(self._data / "buildah", self, context, archive, containerfile, build_args or {})
+        await run_build(self._data / "buildah", self, context, archive, containerfile, build_args or {}, show)
 
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -179,7 +184,7 @@ class Images:
             return await self._take(f"docker://{reference}", reference, plain_http=plain_http)
         except ImageError as error:
             raise ImageError(
-                f"Failed to pull image {reference.familiar!r}: {error.message}\nIf it is a local image, build it with"
+                f"{error.message}\nIf it is a local image, build it with"
                 f" `grandstand image build --tag {reference.familiar} DIRECTORY`, or `grandstand image load` it.",
                 error.reason,
             ) from error

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import ImageError
 
 LAST_LINES = 6
+READ_BYTES = 65_536
+
+Show = Callable[[bytes], None]
+"""Takes what a program says, in pieces as they come."""
 
 
 async def run(
-    program: str, arguments: Sequence[str], *, cwd: Path | None = None, largest_file_bytes: int | None = None
+    program: str,
+    arguments: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    largest_file_bytes: int | None = None,
+    show: Show | None = None,
 ) -> str:
-    """Run a program to its end and return what it printed. Raises ImageError with the end of its complaint."""
+    """Run a program to its end and return what it printed. Raises ImageError with the end of its complaint.
+
+    `show` gets all that it says as it comes, errors included.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             program,
@@ -24,7 +36,7 @@ async def run(
             cwd=cwd,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE if show is None else asyncio.subprocess.STDOUT,
         )
     except FileNotFoundError:
         raise ImageError(f"{program} is not installed: `apt-get install {program}`, or run `make setup`.") from None
@@ -32,7 +44,7 @@ async def run(
         with suppress(ProcessLookupError):
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest_file_bytes, largest_file_bytes))
     try:
-        out, err = await process.communicate()
+        out, err = await process.communicate() if show is None else (await _shown(process, show), b"")
     except asyncio.CancelledError:
         process.kill()
         await process.wait()
@@ -41,6 +53,17 @@ async def run(
         complaint = "\n".join((err or out).decode(errors="replace").strip().splitlines()[-LAST_LINES:])
         raise ImageError(f"{program} failed (exit code {process.returncode}): {complaint}")
     return out.decode(errors="replace")
+
+
+async def _shown(process: asyncio.subprocess.Process, show: Show) -> bytes:
+    """Show what a program says until it ends; the end of it is kept for an error."""
+    assert process.stdout is not None
+    kept = b""
+    while piece := await process.stdout.read(READ_BYTES):
+        show(piece)
+        kept = (kept + piece)[-READ_BYTES:]
+    await process.wait()
+    return kept
 
 
 async def copy_to_directory(source: str, target: Path, *, plain_http: bool = False, most_bytes: int) -> None:

@@ -45,6 +45,10 @@ def test_apply_get_logs_delete_without_kubectl(engine, space):
     assert len(found) == 3
     said = engine.grandstand("logs", *here, found[0]["metadata"]["name"]).stdout
     assert said == "payment v1 listens on port 8000\n"
+    for target in ("deploy/payment-service", "svc/payment-service"):
+        done = engine.grandstand("logs", *here, target)
+        assert done.stdout == "payment v1 listens on port 8000\n"
+        assert done.stderr.startswith("Found 3 pods, using pod/payment-service-")
     assert (
         yaml.safe_load(engine.grandstand("get", *here, "svc", "payment-service", "-o", "yaml").stdout)["kind"]
         == "Service"

@@ -9,7 +9,11 @@ from pathlib import Path
 import click
 
 from grandstand.client.remote import RemoteClient
+from grandstand.errors import NotFound
+from grandstand.kinds import Resource
+from grandstand.kinds.resources import PODS
 
+from .log_targets import best_pod, selector_text, target_of
 from .objects import call
 from .options import data_option, namespace_option, option
 
@@ -37,7 +41,7 @@ class Duration(click.ParamType[int]):
 @option("--tail", type=click.IntRange(min=0), help="Only the last so many lines.")
 @option("--since", type=Duration(), help="Only what is younger, e.g. 15m.")
 @option("--timestamps", is_flag=True, help="With the time of each line.")
-@click.argument("pod")
+@click.argument("target", metavar="POD|TYPE/NAME")
 def logs(
     data: Path,
     namespace: str,
@@ -47,11 +51,13 @@ def logs(
     tail: int | None,
     since: int | None,
     timestamps: bool,
-    pod: str,
+    target: str,
 ) -> None:
-    """Print what a container of a POD wrote."""
+    """Print what a container of a POD wrote, or one of the Pods of deploy/NAME, rs/NAME or svc/NAME."""
+    resource, name = target_of(target)
 
     async def run(client: RemoteClient) -> None:
+        pod = await _pod_of(client, resource, namespace, name)
         chunks = client.pod_logs(
             namespace,
             pod,
@@ -67,3 +73,17 @@ def logs(
             sys.stdout.buffer.flush()
 
     call(data, run)
+
+
+async def _pod_of(client: RemoteClient, resource: Resource, namespace: str, name: str) -> str:
+    """The Pod itself, or the one to show of a workload; which one that is goes to stderr, as with kubectl."""
+    if resource is PODS:
+        return name
+    workload = await client.get(resource, namespace, name)
+    found = (await client.list(PODS, namespace, labels=selector_text(resource, workload))).items
+    pod = best_pod(found)
+    if pod is None:
+        raise NotFound(f"{resource.singular}/{name} has no Pods at the moment: `grandstand get pods` shows all.")
+    if len(found) > 1:
+        click.echo(f"Found {len(found)} pods, using pod/{pod}", err=True)
+    return pod

@@ -17,6 +17,7 @@ from grandstand.engine import Engine
 from grandstand.errors import PeerError
 
 from . import lock
+from .log_file import LogFile
 from .machine import check_port, check_programs, check_root, free_port
 from .options import data_option, option, output_option
 from .places import describe, places
@@ -115,7 +116,10 @@ def _run(engine: Engine, ready_descriptor: int | None, output: str | None) -> No
     from .embedded import serve
 
     _keep_memory_together()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    # Detached, it writes to a file that nobody else keeps small.
+    handler = logging.StreamHandler() if ready_descriptor is None else LogFile(engine.data / "engine.log", (1, 2))
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(format=form, level=logging.INFO, handlers=[handler])
 
     def ready() -> None:
         if ready_descriptor is None:
@@ -165,7 +169,7 @@ def _start_detached(data: Path, *ports: int | None) -> None:
         said = ready.read()
     if not said:
         with log_path.open("rb") as log:
-            log.seek(start)
+            log.seek(start if start <= log_path.stat().st_size else 0)  # 0: a new file was begun meanwhile
             said_last = log.read().decode(errors="replace").strip().splitlines()[-15:]
         raise PeerError("The engine did not start. It said:\n" + "\n".join(f"  {line}" for line in said_last))
 

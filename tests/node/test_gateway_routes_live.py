@@ -80,6 +80,19 @@ async def test_requests_find_their_service(here: World) -> None:
     assert found == [(host, path, pods[service].uid) for host, path, service in REQUESTS]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("CONNECT", f"{HOST}:80"), ("CONNECT", HOST), ("OPTIONS", "*"), ("GET", "*"), ("GET", f"http://{HOST}")],
+)
+async def test_what_names_no_path_has_no_route(here: World, method: str, path: str) -> None:
+    """A CONNECT that reached a Pod would be a tunnel through which requests pass unseen."""
+    pods = await services(here, "web")
+    await here.gateway.start()
+    assert (await here.get(path, method=method))[0] in (400, 404)
+    assert pods["web"].requests == []
+    assert await here.get(f"http://{HOST}/path") == (200, pods["web"].uid)
+
+
 async def test_what_has_no_route_or_no_endpoint(here: World) -> None:
     await here.add_service("empty")
     await here.add_ingress("lost", {"rules": [rule("lost.example", gone="Prefix /")]})
@@ -189,9 +202,12 @@ async def test_tls_by_host_from_secrets(here: World) -> None:
     connector = aiohttp.TCPConnector(ssl=False)
     async with aiohttp.ClientSession(connector=connector) as session:
         url = f"https://127.0.0.1:{here.engine.gateway_tls_port}/"
-        async with session.get(url, headers={"Host": "one.example"}, server_hostname="one.example") as answer:
+        headers = {"Host": "one.example", "X-Forwarded-Proto": "lies"}
+        async with session.get(url, headers=headers, server_hostname="one.example") as answer:
             assert answer.status == 200
-    assert "x-forwarded-proto: https" in pods["one"].requests[-1].lower()
+    await here.get(host="one.example", headers="X-Forwarded-Proto: https\r\n")
+    told = [line for head in pods["one"].requests for line in head.lower().splitlines() if "proto" in line]
+    assert told == ["x-forwarded-proto: https", "x-forwarded-proto: http"]
 
 
 async def test_websockets_and_drain(here: World) -> None:

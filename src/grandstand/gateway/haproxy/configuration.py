@@ -175,14 +175,16 @@ def _frontend(layout: Layout) -> str:
     lookup = f"concat(,txn.path),map_beg({ROUTE_MAP})"
     missing = "!{ var(txn.backend) -m found }"
     spoofed = "".join(f"  http-request del-header {names}\n" for names in (*SPOOFED, TUNNEL))
+    # Only with a certificate is there a port that speaks TLS, and something to ask each request.
+    secure = "  http-request set-header X-Forwarded-Proto https if { ssl_fc }\n" if layout.certificates else ""
     rules = f"""\
   http-request set-var(txn.path) path,concat(/?)
   http-request set-var(txn.backend) req.hdr(host),host_only,lower,{lookup}
   http-request set-var(txn.backend) req.hdr(host),host_only,lower,regsub(^[^.]+,*),{lookup} if {missing}
   http-request set-var(txn.backend) str(*),{lookup} if {missing}
   http-request disable-l7-retry unless {{ method GET HEAD OPTIONS TRACE PUT DELETE }}
-{spoofed}  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
-  use_backend %[var(txn.backend)]
+{spoofed}  http-request set-header X-Forwarded-Proto http
+{secure}  use_backend %[var(txn.backend)]
   default_backend {UNROUTED}
 """
     return f"frontend {FRONTEND}\n" + "".join(f"  {bind}\n" for bind in binds) + rules

@@ -49,10 +49,14 @@ class Written:
 
 
 class Recorder:
-    """Takes events from one component; `run` writes them. What cannot be written is dropped: events are a courtesy."""
+    """Takes events from one component; `run` writes them. What cannot be written is dropped: events are a courtesy.
 
-    def __init__(self, client: Client, component: str, clock: Clock) -> None:
+    `linger_seconds`: how long they wait first, so that writing them delays nothing that they tell of.
+    """
+
+    def __init__(self, client: Client, component: str, clock: Clock, *, linger_seconds: float = 0.0) -> None:
         self._client = client
+        self._linger_seconds = linger_seconds
         self._component = component
         self._clock = clock
         self._waiting: OrderedDict[Same, Waiting] = OrderedDict()
@@ -83,6 +87,8 @@ class Recorder:
         """Write what was recorded. Never returns by itself: cancel it."""
         while True:
             await self._arrived.wait()
+            if self._linger_seconds:
+                await self._clock.sleep(self._linger_seconds)
             batch = [self._waiting.popitem(last=False) for _ in range(min(len(self._waiting), WRITES_AT_ONCE))]
             await asyncio.gather(*(self._write(same, waiting) for same, waiting in batch))
             if not self._waiting:

@@ -49,10 +49,10 @@ def test_which_probes_watch_a_container(container: Object, kinds: set[Kind]) -> 
     assert probes_of(view(Container, {"name": "c", **container})).keys() == kinds
 
 
-def test_early_looks_grow_from_twenty_milliseconds_to_the_period() -> None:
-    pauses = [early_pause(attempt, 10) for attempt in range(40)]
-    assert all(pauses[n] <= 0.0201 + sum(pauses[:n]) / 5 for n in range(40))
-    assert pauses[0] == 0.02
+def test_early_looks_grow_from_five_milliseconds_to_the_period() -> None:
+    pauses = [early_pause(attempt, 10) for attempt in range(50)]
+    assert all(pauses[n] <= 0.00501 + sum(pauses[:n]) / 5 for n in range(50))
+    assert pauses[0] == 0.005
     assert pauses == sorted(pauses)
     assert pauses[-1] == 10
 

@@ -16,7 +16,7 @@ from .probes import Kind, Tally, Verdict, counted, early_pause
 PORT_NOTICE_SECONDS = 10.0
 """After so long without a connection, an event says what a Pod without a readiness probe waits for."""
 
-EARLY_EXEC_FACTOR = 10
+EARLY_EXEC_FACTOR = 40
 
 Look = Callable[[Probe], Awaitable[Outcome]]
 """One attempt of a probe at the container."""
@@ -35,7 +35,7 @@ class Prober:
     """One task per probe; the startup probe goes before the others. `report` is called on the event loop.
 
     Between the start of a container and its first success, startup and readiness probes look more often than their
-    period (20 ms, growing): a success counts, a failure does not. A Pod is ready when its program is, not up to a
+    period (5 ms, growing): a success counts, a failure does not. A Pod is ready when its program is, not up to a
     period later.
     """
 

@@ -634,6 +634,14 @@ class TestDryRun:
 
 
 class TestScale:
+    async def test_a_patch_is_answered_with_the_scale_and_changes_the_object(self, api):
+        await api.make(deployment("web"), DEPLOYMENTS)
+        scale = await api.merge(DEPLOYMENTS, "web", {"spec": {"replicas": 6}}, "scale")
+        assert (scale["kind"], scale["spec"]) == ("Scale", {"replicas": 6})
+        found = await api.client.get(DEPLOYMENTS, api.namespace, "web")
+        assert (found["spec"]["replicas"], found["metadata"]["generation"]) == (6, 2)
+        assert found["metadata"]["resourceVersion"] == scale["metadata"]["resourceVersion"]
+
     async def test_get_update_patch(self, real):
         await real.make(deployment("web"), DEPLOYMENTS)
         scale = await real.client.get(DEPLOYMENTS, real.namespace, "web", subresource="scale")

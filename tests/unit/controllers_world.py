@@ -11,8 +11,10 @@ from grandstand.client import DeleteOptions
 from grandstand.client.fake import FakeClient, Refusal
 from grandstand.clock import VirtualClock, rfc3339
 from grandstand.controllers import all_controllers
+from grandstand.controllers.horizontal_pod_autoscaler import Reader
 from grandstand.kinds import Object, Pod, view
 from grandstand.kinds.resources import DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS, REPLICA_SETS
+from grandstand.measurements.fake import FakeMeasurements
 from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.recorder import Recorder
 from grandstand.reconcile.runner import Runner
@@ -82,8 +84,16 @@ def deployment_json(replicas: int = 3, version: int = 1, **spec: Any) -> Object:
 class World:
     """A cluster of one node, whose Pods become ready when the test says so."""
 
-    def __init__(self, client: FakeClient, clock: VirtualClock, runner: Runner, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        client: FakeClient,
+        clock: VirtualClock,
+        runner: Runner,
+        recorder: Recorder,
+        measured: FakeMeasurements,
+    ) -> None:
         self.client, self.clock, self.runner, self.recorder = client, clock, runner, recorder
+        self.measured = measured
 
     async def settle(self) -> None:
         """Wait until the controllers have nothing more to do at this time."""
@@ -174,12 +184,14 @@ async def world(*, refuse: Refusal | None = None, root_ca: str | None = None) ->
     await client.create(NAMESPACES, {"metadata": {"name": "default"}})
     node = {"metadata": {"name": "here", "labels": {"kubernetes.io/hostname": "here"}}}
     await client.create(NODES, node | {"status": {"allocatable": {"cpu": "64", "memory": "64Gi", "pods": "500"}}})
-    runner = Runner(all_controllers(client, caches, root_ca=root_ca), client, caches, recorder, clock)
+    measured = FakeMeasurements()
+    controllers = all_controllers(client, caches, Reader(measured, measured), root_ca=root_ca)
+    runner = Runner(controllers, client, caches, recorder, clock)
     client.refuse = refuse
     tasks = [asyncio.create_task(recorder.run()), asyncio.create_task(runner.run())]
     try:
         await runner.synced()
-        it = World(client, clock, runner, recorder)
+        it = World(client, clock, runner, recorder, measured)
         await it.settle()
         yield it
     finally:

@@ -192,6 +192,9 @@ class FakeCgroups:
     def create_pod(self, cgroup: str, limits: Limits) -> None:
         self.made.add(cgroup)
 
+    def spent(self, cgroup: str) -> tuple[int, int] | None:
+        return None
+
     async def remove(self, cgroup: str) -> None:
         self.made.discard(cgroup)
 

@@ -52,7 +52,19 @@ def test_a_behavior_is_completed() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "refusal"),
     [
-        ("spec.minReplicas", 0, "spec.minReplicas: Invalid value: 0: must be greater than or equal to 1"),
+        ("spec.minReplicas", -1, "spec.minReplicas: Invalid value: -1: must be greater than or equal to 0"),
+        (
+            "spec.minReplicas",
+            0,
+            "spec.metrics: Forbidden: must specify at least one Object or External metric to support scaling to zero"
+            " replicas",
+        ),
+        (
+            "metadata.annotations",
+            {"autoscaling.grandstand.dev/period": "soon"},
+            'metadata.annotations[autoscaling.grandstand.dev/period]: Invalid value: "soon": must be a number with ms,'
+            " s or m, for example 15s",
+        ),
         (
             "spec.minReplicas",
             6,
@@ -95,7 +107,9 @@ def test_a_behavior_is_completed() -> None:
         ),
     ],
     ids=[
-        "to zero",
+        "below zero",
+        "to zero by a resource",
+        "period",
         "least above most",
         "no kind",
         "no type",

@@ -16,6 +16,7 @@ from grandstand.client import Client
 from grandstand.client.fake import FakeClient
 from grandstand.clock import Clock, SystemClock
 from grandstand.controllers import all_controllers
+from grandstand.controllers.horizontal_pod_autoscaler import Reader
 from grandstand.engine import Engine
 from grandstand.gateway import Gateway, destroy_gateway
 from grandstand.kinds.resources import ENDPOINT_SLICES, PODS, SERVICES
@@ -27,6 +28,7 @@ from grandstand.node.network import Network, ServiceRules
 from grandstand.node.node_status import NodeKeeper
 from grandstand.node.removal import remove_everything
 from grandstand.node.runtime import detect
+from grandstand.node.usage import UsageMeter
 from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.recorder import Recorder
 from grandstand.reconcile.runner import Runner
@@ -107,7 +109,10 @@ async def _start_parts(
     background(keeper.run())
 
     caches = Caches(client, clock)
-    runner = Runner(all_controllers(client, caches, root_ca=api.root_ca), client, caches, recorder, clock)
+    usage = UsageMeter(agent.running, parts.cgroups.spent, clock)
+    reader = Reader(usage, gateway.traffic)
+    controllers = all_controllers(client, caches, reader, root_ca=api.root_ca)
+    runner = Runner(controllers, client, caches, recorder, clock)
     services, slices, pods = (caches.informer(resource) for resource in (SERVICES, ENDPOINT_SLICES, PODS))
     background(recorder.run())
     background(runner.run())
@@ -120,6 +125,7 @@ async def _start_parts(
     await names.start()
     stack.push_async_callback(names.stop)
     await agent.start()
+    background(usage.run())
     stack.push_async_callback(agent.stop)
 
 

@@ -13,14 +13,23 @@ from . import (
     endpoint_slice,
     event_expiry,
     garbage_collector,
+    horizontal_pod_autoscaler,
     namespace,
     replica_set,
     scheduling,
 )
 
+AUTOSCALER_PERIOD_SECONDS = 1.0
+"""How often HPAs are looked at; 15 s in Kubernetes."""
+
 
 def all_controllers(
-    client: Client, caches: Caches, *, root_ca: str | None = None
+    client: Client,
+    caches: Caches,
+    reader: horizontal_pod_autoscaler.Reader,
+    *,
+    root_ca: str | None = None,
+    autoscaler_period_seconds: float = AUTOSCALER_PERIOD_SECONDS,
 ) -> tuple[Controller[Any, Any, Any], ...]:
     """All of them, for one runner over the same caches. `root_ca`: the API's CA certificate, as PEM, for Pods."""
     return (
@@ -31,7 +40,8 @@ def all_controllers(
         garbage_collector.controller(client, caches),
         namespace.controller(client, caches, root_ca),
         event_expiry.controller(caches),
+        horizontal_pod_autoscaler.controller(caches, reader, period_seconds=autoscaler_period_seconds),
     )
 
 
-__all__ = ["all_controllers"]
+__all__ = ["AUTOSCALER_PERIOD_SECONDS", "all_controllers"]

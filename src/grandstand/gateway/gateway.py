@@ -18,12 +18,14 @@ from grandstand.reconcile.informer import Informer
 from grandstand.reconcile.recorder import Recorder
 
 from .certificates import Certificate, Problem, certificates_for
-from .haproxy import Counters, Home, Layout, Place, Proxy, Wanted
+from .haproxy import Home, Layout, Place, Proxy, Wanted
 from .haproxy.configuration import listed, route_map
 from .haproxy.process import settings_for
 from .ingress_status import IngressStatus
+from .poller import Known, Poller
 from .routes import Routes, routes_for
 from .servers import Duty, Server, servers_for
+from .traffic import TrafficMeter
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +71,13 @@ class Gateway:
         )
         self._secrets = Informer(client, SECRETS, fields="type=kubernetes.io/tls", clock=clock)
         self._informers = (*caches.informers, self._secrets)
+        self.traffic = TrafficMeter(lambda service: 0)
         self._statuses = IngressStatus(client, self._ingresses, bind, clock)
         self._routes = Routes({}, {})
         self._certificates: tuple[Certificate, ...] = ()
         self._reported: frozenset[Problem] = frozenset()
         self._servers: dict[str, dict[str, Server]] = {}
+        self._names: Known | None = None
         self._started = False
         self._routes_changed = True
         self._services_changed: set[Key] = set()
@@ -92,6 +96,7 @@ class Gateway:
         self._started = True
         self._run(self._keep())
         self._run(self._statuses.run())
+        self._run(Poller(self._proxy, self.traffic, self._known, self._clock).run())
 
     async def stop(self) -> None:
         """Let go of HAProxy, which serves on."""
@@ -127,10 +132,6 @@ class Gateway:
             await self._clock.sleep(DRAIN_POLL_SECONDS)
         await self._end(uid, Duty.RESTING)
 
-    async def statistics(self) -> list[Counters]:
-        """HAProxy's counters per backend and server."""
-        return await self._proxy.statistics()
-
     async def _hold(self, uid: str, places: Collection[Place], deadline: float) -> None:
         """Return when somebody else can take over what a Pod is asked, nobody asks, or it has been long enough."""
         deadline = min(deadline, self._clock.monotonic() + HOLD_SECONDS)
@@ -165,6 +166,18 @@ class Gateway:
         """Where HAProxy still has the address of a Pod that no slice names any more, unless another Pod has it now."""
         taken = {Place(backend, name) for backend, servers in self._servers.items() for name in servers}
         return await self._proxy.places_of(address) - taken if address else set()
+
+    def _known(self) -> Known:
+        """What HAProxy's names stand for."""
+        if self._names is None:
+            services = {name: backend.service for name, backend in self._routes.backends.items()}
+            pods = {
+                Place(backend, name): server.pod_uid
+                for backend, servers in self._servers.items()
+                for name, server in servers.items()
+            }
+            self._names = services, pods
+        return self._names
 
     def _route_changed(self, key: Key, before: Object | None, after: Object | None) -> None:
         if before is not None and after is not None and _same_wish(before, after):
@@ -208,6 +221,7 @@ class Gateway:
 
     def _decide(self) -> None:
         """Work out again what the changes since the last time touch."""
+        self._names = None
         if self._routes_changed:
             self._routes_changed = False
             services = {service.metadata.key: service for service in self._services.all()}

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from .autoscaling import HorizontalPodAutoscaler, Scale, scale_in
 from .meta import Condition, Key, LabelSelector, Meta, Object, OwnerReference, View, is_deleting, key_of, uid_of
 from .network import Endpoint, EndpointSlice, Ingress, Service, ServicePort
 from .pods import Container, ContainerStatus, Pod, Probe
@@ -34,6 +35,7 @@ __all__ = [
     "Deployment",
     "Endpoint",
     "EndpointSlice",
+    "HorizontalPodAutoscaler",
     "Ingress",
     "Key",
     "LabelSelector",
@@ -46,6 +48,7 @@ __all__ = [
     "Probe",
     "ReplicaSet",
     "Resource",
+    "Scale",
     "Service",
     "ServicePort",
     "View",
@@ -53,6 +56,7 @@ __all__ = [
     "key_of",
     "millicores",
     "parse_quantity",
+    "scale_in",
     "uid_of",
     "view",
     "whole_bytes",

@@ -22,6 +22,7 @@ from .removal import read_records, remove_everything
 from .runtime import Adopted
 from .sources import SourceCache, references
 from .status_writer import StatusWriter
+from .usage import Running
 from .wake import cancelled
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,15 @@ class Agent:
         obj = self._pods.get(key)
         worker = None if obj is None else self._workers.get(uid_of(obj))
         return None if worker is None else worker.context
+
+    def running(self) -> list[Running]:
+        """The containers of this node that run now."""
+        return [
+            Running(uid, container.name, id_, f"{self._parts.cgroup(uid)}/{id_}")
+            for uid, worker in self._workers.items()
+            for container in worker.context.alive()
+            for id_ in [worker.context.state(container.name).id]
+        ]
 
     # What an earlier engine left.
 

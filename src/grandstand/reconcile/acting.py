@@ -83,6 +83,8 @@ class Actor:
             PatchType.MERGE,
             subresource=action.subresource,
         )
+        if action.subresource == "scale":  # the answer is a Scale
+            result = await self._client.get(action.resource, action.key.namespace, action.key.name)
         await self._take(action.resource, result, action.key)
         self._emit(action.announce, result)
 

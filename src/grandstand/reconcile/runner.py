@@ -37,6 +37,7 @@ class Controller(Generic[K, W, S]):
     `watches` says for each resource which keys a change concerns (the object before and after it; None: was not, is no
     more). `look` gives what is wanted of a key and what is seen, at a time; None when there is nothing to do.
     `reconcile` is pure. `failed`, also pure, says what to write when an action failed; the key is retried anyway.
+    `other_causes` is called once, with what queues a key: for reasons to look that are no change of an object.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Controller(Generic[K, W, S]):
     reconcile: Callable[[W, S], Sequence[Action]]
     failed: Callable[[W, S, GrandstandError], Sequence[Action]] | None = None
     workers: int = 8
+    other_causes: Callable[[Callable[[K], None]], None] | None = None
 
 
 class Runner:
@@ -66,6 +68,8 @@ class Runner:
         self._synced = asyncio.Event()
         for controller in self._controllers:
             self._queues[controller.name] = WorkQueue(clock)
+            if controller.other_causes is not None:
+                controller.other_causes(self._queues[controller.name].add)
             for resource, concerned in controller.watches.items():
                 queue = self._queues[controller.name]
                 caches.informer(resource).subscribe(partial(_enqueue, queue, concerned))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 
 from grandstand.kinds import Object
+from grandstand.kinds.autoscaling import PERIOD_ANNOTATION
 
 from . import label_selectors
 from .fields import (
@@ -39,6 +40,9 @@ _SCALE_UP = {
     ],
 }
 _SCALE_DOWN = {"selectPolicy": "Max", "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]}
+_WAKING = ("Object", "External")
+"""Metrics that there are without a Pod."""
+_PERIOD = re.compile(r"\d+(\.\d+)?(ms|s|m)")
 _WINDOW_MAX, _PERIOD_MAX = 3600, 1800
 
 
@@ -58,8 +62,13 @@ def _default(autoscaler: Object) -> None:
 def _check(autoscaler: Object) -> Causes:
     spec = part(autoscaler, "spec")
     least, most = spec.get("minReplicas", 1), spec.get("maxReplicas") or 0
-    if least < 1:
-        yield invalid("spec.minReplicas", least, "must be greater than or equal to 1")
+    if least < 0:
+        yield invalid("spec.minReplicas", least, "must be greater than or equal to 0")
+    if least == 0 and not any(metric.get("type") in _WAKING for metric in items(spec, "metrics")):
+        yield forbidden(
+            "spec.metrics", "must specify at least one Object or External metric to support scaling to zero replicas"
+        )
+    yield from _check_period(autoscaler)
     if most < 1:
         yield invalid("spec.maxReplicas", most, "must be greater than 0")
     if most < least:
@@ -70,6 +79,13 @@ def _check(autoscaler: Object) -> Causes:
     for direction in ("scaleUp", "scaleDown"):
         if (rules := part(spec, "behavior").get(direction)) is not None:
             yield from _check_rules(rules, f"spec.behavior.{direction}")
+
+
+def _check_period(autoscaler: Object) -> Causes:
+    text = (part(autoscaler, "metadata").get("annotations") or {}).get(PERIOD_ANNOTATION)
+    if text is not None and not _PERIOD.fullmatch(str(text)):
+        path = f"metadata.annotations[{PERIOD_ANNOTATION}]"
+        yield invalid(path, text, "must be a number with ms, s or m, for example 15s")
 
 
 def _check_reference(reference: Object, path: str) -> Causes:
@@ -153,13 +169,8 @@ def _check_rules(rules: Object, path: str) -> Causes:
             yield invalid(f"{where}.periodSeconds", period, f"must be between 1 and {_PERIOD_MAX}")
 
 
-def _warn(autoscaler: Object) -> Iterator[str]:
-    yield "HorizontalPodAutoscalers are stored, but nothing acts on them yet: scale with `kubectl scale`"
-
-
 RULES = KindRules(
     default=_default,
     check=_check,
     initial_status=lambda autoscaler: {"desiredReplicas": 0},
-    warn=_warn,
 )

@@ -37,7 +37,7 @@ from grandstand.errors import (
 from grandstand.kinds import Key, Object, Resource, key_of
 from grandstand.kinds.resources import NAMESPACES, PODS
 
-from .changes import bound, check_preconditions, deleted, is_finished, merged, replaced
+from .changes import bound, check_preconditions, deleted, is_finished, merged, replaced, scale_of
 from .history import Entry, Selection, event_of
 
 Refusal = Callable[[str, Resource, Key], GrandstandError | None]
@@ -201,7 +201,8 @@ class FakeClient:
         before = self._existing(resource, Key(namespace, name))
         check_preconditions(patch.get("metadata") or {}, before)
         after = replaced(resource, before, merged(before, deepcopy(patch)), subresource)
-        return self._write(resource, before, after, options.dry_run)
+        written = self._write(resource, before, after, options.dry_run)
+        return scale_of(written) if subresource == "scale" else written
 
     async def delete(
         self, resource: Resource, namespace: str, name: str, options: DeleteOptions = DEFAULT_DELETE

@@ -32,6 +32,8 @@ def replaced(resource: Resource, before: Object, after: Object, subresource: str
         case "finalize":
             spec = (before.get("spec") or {}) | {"finalizers": (after.get("spec") or {}).get("finalizers") or []}
             after = before | {"spec": spec}
+        case "scale" if "scale" in resource.subresources:
+            after = before | {"spec": before["spec"] | {"replicas": after["spec"]["replicas"]}}
         case "":
             after = {**after, "metadata": after.get("metadata") or {}}
             if "status" in resource.subresources:
@@ -43,6 +45,18 @@ def replaced(resource: Resource, before: Object, after: Object, subresource: str
     meta |= {name: before["metadata"][name] for name in KEPT if name in before["metadata"]}
     meta["generation"] = before["metadata"]["generation"] + (after.get("spec") != before.get("spec"))
     return after | {"metadata": meta}
+
+
+def scale_of(obj: Object) -> Object:
+    """What a write of a scale is answered with; here without its selector."""
+    kept = ("name", "namespace", "uid", "resourceVersion")
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {name: obj["metadata"][name] for name in kept},
+        "spec": {"replicas": obj["spec"]["replicas"]},
+        "status": {"replicas": (obj.get("status") or {}).get("replicas", 0)},
+    }
 
 
 def deleted(resource: Resource, before: Object, options: DeleteOptions, now: float) -> Object | None:

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ from .commands import (
     server_commands,
 )
 from .configuration import CERTIFICATE_LIST, FRONTEND, ROUTE_MAP, Layout, certificate_list, configuration, map_text
-from .master import Master
+from .master import Master, Workers
 from .process import CERTIFICATES, CONFIGURATION, RUNNING, Home
 from .statistics import Counters, parse_statistics
 
@@ -84,6 +85,7 @@ class Proxy:
         self._master = Master(home.directory)
         self._running: Layout | None = None
         self._beliefs: dict[int, Belief] = {}
+        self._workers: Workers | None = None
         self._descriptor: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -152,10 +154,23 @@ class Proxy:
         """Read at the next `apply` what the workers have, rather than believe it."""
         self._beliefs.clear()
 
-    async def statistics(self) -> list[Counters]:
-        """The counters of every backend and server of the worker that accepts connections."""
-        current = (await self._master.workers()).current
-        return parse_statistics((await self._master.ask(["show stat -1 6 -1"], current))[0])
+    async def requests_so_far(self) -> tuple[int, int]:
+        """The worker that accepts connections, and the requests that it has got: nothing comes while both stay."""
+        workers = self._workers or await self._master.workers()
+        [frontend] = parse_statistics((await self._master.ask([f"show stat {FRONTEND} 1 -1"], workers.current))[0])
+        return workers.current, frontend.requests
+
+    async def all_counters(self) -> dict[int, list[Counters]]:
+        """The counters of every backend and server, by worker."""
+        workers = self._workers = await self._master.workers()
+        found = {workers.current: await self._counters_of(workers.current)}
+        for worker in workers.old:
+            with suppress(GatewayFailure):  # it has just ended
+                found[worker] = await self._counters_of(worker)
+        return found
+
+    async def _counters_of(self, worker: int) -> list[Counters]:
+        return parse_statistics((await self._master.ask(["show stat -1 6 -1"], worker))[0])
 
     def close(self) -> None:
         """Let go of HAProxy, which goes on."""
@@ -193,6 +208,7 @@ class Proxy:
         """Remember what runs now, also for the next process of Grandstand; forget keys that are served no more."""
         self._running = wanted.layout
         self._beliefs.clear()
+        self._workers = None
         self._home.write(RUNNING, msgspec.json.encode(wanted.layout))
         for path in (self._home.directory / CERTIFICATES).iterdir():
             if path.name not in wanted.pems:
@@ -261,6 +277,7 @@ class Proxy:
     def _ended(self) -> None:
         self._unguard()
         self._beliefs.clear()
+        self._workers = None
         self._running = None
         self._master.close()
         self._on_exit()

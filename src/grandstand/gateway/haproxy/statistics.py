@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from grandstand.errors import GatewayFailure
@@ -17,6 +18,8 @@ class Counters:
     status: str
     in_flight: int
     queued: int
+    requests: int
+    """All that began since the worker was started."""
     sessions_per_second: int
     response_milliseconds: int
     """The average of the last 1,024 requests."""
@@ -30,20 +33,26 @@ def parse_statistics(text: str) -> list[Counters]:
     """Read the answer to `show stat`. Raises GatewayFailure when it is none."""
     if not text.startswith("# pxname,"):
         raise GatewayFailure(f"HAProxy answered {text[:200]!r} to `show stat`")
-    rows = csv.DictReader(text[2:].splitlines())
-    return [_counters(row) for row in rows if row["pxname"]]
+    names, *rows = csv.reader(text[2:].splitlines())
+    places = {name: number for number, name in enumerate(names)}
+    return [_counters(row, places) for row in rows if row and row[0]]
 
 
-def _counters(row: dict[str, str]) -> Counters:
+def _counters(row: list[str], places: Mapping[str, int]) -> Counters:
+    def text(name: str) -> str:
+        place = places.get(name)
+        return "" if place is None or place >= len(row) else row[place]
+
     def number(name: str) -> int:
-        return int(row.get(name) or 0)
+        return int(text(name) or 0)
 
     return Counters(
-        backend=row["pxname"],
-        server=None if row["svname"] in ("BACKEND", "FRONTEND") else row["svname"],
-        status=row["status"],
+        backend=text("pxname"),
+        server=None if text("svname") in ("BACKEND", "FRONTEND") else text("svname"),
+        status=text("status"),
         in_flight=number("scur"),
         queued=number("qcur"),
+        requests=number("req_tot") or number("stot"),
         sessions_per_second=number("rate"),
         response_milliseconds=number("rtime"),
         answered_2xx=number("hrsp_2xx"),

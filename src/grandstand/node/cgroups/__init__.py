@@ -79,6 +79,15 @@ class Cgroups:
                 return None
             raise
 
+    def spent(self, cgroup: str) -> tuple[int, int] | None:
+        """CPU in nanoseconds since the cgroup was made, and working set in bytes; None when there is no such cgroup."""
+        try:
+            return self._hierarchies.spent(_checked(cgroup))
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENODEV):
+                return None
+            raise
+
     def oom_kills(self, cgroup: str) -> int:
         """How many processes the kernel has killed for memory; 0 when there is no such cgroup."""
         return self._hierarchies.oom_kills(_checked(cgroup))

@@ -9,7 +9,7 @@ from typing import Protocol
 from grandstand.errors import NoCgroups
 
 from .limits import QUOTA_PERIOD_MICROSECONDS, Limits, quota_microseconds, weight_of_shares
-from .statistics import Stats, keyed, working_set
+from .statistics import Stats, field, keyed, working_set
 
 UNLIMITED_V1, UNLIMITED_V2 = "-1", "max"
 
@@ -34,6 +34,9 @@ class Hierarchies(Protocol):
 
     def stats(self, cgroup: str) -> Stats:
         """Raises FileNotFoundError when there is no such cgroup."""
+
+    def spent(self, cgroup: str) -> tuple[int, int]:
+        """CPU in nanoseconds since the cgroup was made, and its working set in bytes. Raises FileNotFoundError."""
 
     def oom_kills(self, cgroup: str) -> int:
         """How many processes of this cgroup, and those below it, the kernel has killed for memory."""
@@ -94,14 +97,18 @@ class VersionOne:
         for file in files:
             file.write_text(value)
 
-    def stats(self, cgroup: str) -> Stats:
+    def spent(self, cgroup: str) -> tuple[int, int]:
         memory = self._root / "memory" / cgroup
         usage = int((memory / "memory.usage_in_bytes").read_text())
-        inactive = keyed((memory / "memory.stat").read_text()).get("total_inactive_file", 0)
+        inactive = field((memory / "memory.stat").read_text(), "total_inactive_file")
+        return int((self._root / "cpuacct" / cgroup / "cpuacct.usage").read_text()), working_set(usage, inactive)
+
+    def stats(self, cgroup: str) -> Stats:
+        cpu_usage_ns, in_use = self.spent(cgroup)
         return Stats(
-            cpu_usage_ns=int((self._root / "cpuacct" / cgroup / "cpuacct.usage").read_text()),
-            memory_usage_bytes=usage,
-            memory_working_set_bytes=working_set(usage, inactive),
+            cpu_usage_ns=cpu_usage_ns,
+            memory_usage_bytes=int((self._root / "memory" / cgroup / "memory.usage_in_bytes").read_text()),
+            memory_working_set_bytes=in_use,
             pids=int((self._root / "pids" / cgroup / "pids.current").read_text()),
             oom_kills=self.oom_kills(cgroup),
         )
@@ -157,14 +164,20 @@ class VersionTwo:
         quota = UNLIMITED_V2 if cpu_millicores is None else quota_microseconds(cpu_millicores)
         (self._root / cgroup / "cpu.max").write_text(f"{quota} {QUOTA_PERIOD_MICROSECONDS}")
 
-    def stats(self, cgroup: str) -> Stats:
+    def spent(self, cgroup: str) -> tuple[int, int]:
         directory = self._root / cgroup
         usage = int((directory / "memory.current").read_text())
-        inactive = keyed((directory / "memory.stat").read_text()).get("inactive_file", 0)
+        inactive = field((directory / "memory.stat").read_text(), "inactive_file")
+        cpu = field((directory / "cpu.stat").read_text(), "usage_usec")
+        return cpu * 1000, working_set(usage, inactive)
+
+    def stats(self, cgroup: str) -> Stats:
+        directory = self._root / cgroup
+        cpu_usage_ns, in_use = self.spent(cgroup)
         return Stats(
-            cpu_usage_ns=keyed((directory / "cpu.stat").read_text()).get("usage_usec", 0) * 1000,
-            memory_usage_bytes=usage,
-            memory_working_set_bytes=working_set(usage, inactive),
+            cpu_usage_ns=cpu_usage_ns,
+            memory_usage_bytes=int((directory / "memory.current").read_text()),
+            memory_working_set_bytes=in_use,
             pids=int((directory / "pids.current").read_text()),
             oom_kills=self.oom_kills(cgroup),
         )

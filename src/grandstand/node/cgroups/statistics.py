@@ -22,5 +22,11 @@ def keyed(text: str) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdecimal()}
 
 
+def field(text: str, name: str) -> int:
+    """The number of one line of `name number`, without reading the others; 0 where there is none."""
+    _, found, rest = f"\n{text}".partition(f"\n{name} ")
+    return int(rest.partition("\n")[0]) if found else 0
+
+
 def working_set(usage_bytes: int, inactive_file_bytes: int) -> int:
     return max(0, usage_bytes - inactive_file_bytes)

@@ -1,0 +1,215 @@
+"""Turn HAProxy's counters into what passes each Service and Pod. Pure but for its memory: time is an argument.
+
+Counters belong to a worker process, and begin at 0 with it: after a reload several workers count. What each adds since
+the last look is summed up here, so that totals never go back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from grandstand.kinds import Key
+from grandstand.measurements import Traffic
+
+from .haproxy import Counters, Place
+
+WINDOW_SECONDS = 1.0
+ACTIVATOR = "activator"
+"""The server of every backend that holds requests while there is nobody to serve them."""
+
+
+class Sample(NamedTuple):
+    """Totals since the gateway began to count, and what is going on at this moment."""
+
+    at: float
+    requests: int
+    errors: int
+    in_flight: int
+    waiting: int
+    latency_seconds: float
+
+
+NOTHING = Sample(0.0, 0, 0, 0, 0, 0.0)
+
+
+@dataclass(slots=True)
+class Window:
+    """The samples of the last second, and the one before them, from which rates are counted."""
+
+    samples: deque[Sample] = field(default_factory=deque)
+
+    def add(self, sample: Sample) -> None:
+        self.samples.append(sample)
+        while len(self.samples) > 2 and self.samples[1].at <= sample.at - WINDOW_SECONDS:
+            self.samples.popleft()
+
+    @property
+    def last(self) -> Sample:
+        return self.samples[-1] if self.samples else NOTHING
+
+    def traffic(self, held: int = 0) -> Traffic | None:
+        """None before there are two samples. `held`: requests that wait at the activator at this moment."""
+        if len(self.samples) < 2:
+            return None
+        first, last = self.samples[0], self.samples[-1]
+        seconds = last.at - first.at
+        moments = list(self.samples)[1:]
+        requests = last.requests - first.requests
+        return Traffic(
+            measured_at=last.at,
+            window_seconds=seconds,
+            requests_per_second=requests / seconds,
+            in_flight=sum(each.in_flight for each in moments) / len(moments) + held,
+            waiting=sum(each.waiting for each in moments) / len(moments) + held,
+            latency_seconds=last.latency_seconds if requests else None,
+            errors_per_second=(last.errors - first.errors) / seconds,
+        )
+
+
+@dataclass(slots=True)
+class _Total:
+    requests: int = 0
+    errors: int = 0
+    in_flight: int = 0
+    queued: int = 0
+    latency_seconds: float = 0.0
+
+
+class TrafficMeter:
+    """What passes each Service and Pod, from the looks that `take` is given. `held` asks the activator."""
+
+    def __init__(self, held: Callable[[Key], int]) -> None:
+        self._held = held
+        self._counted: dict[tuple[int, Place], tuple[int, int]] = {}
+        self._totals: defaultdict[Place, _Total] = defaultdict(_Total)
+        self._services: dict[Key, Window] = {}
+        self._pods: dict[Key, dict[str, Window]] = {}
+        self._told: list[Callable[[Key], None]] = []
+        self._begun = False
+        self._moved_at = 0.0
+        self._rested_at = 0.0
+
+    def take(
+        self,
+        at: float,
+        workers: Mapping[int, Sequence[Counters]],
+        services: Mapping[str, Key],
+        pods: Mapping[Place, str],
+    ) -> None:
+        """One look: the counters of every worker, the Service of each backend, the Pod (uid) of each server."""
+        if self._rested_at - self._moved_at > WINDOW_SECONDS:
+            self._mark_rest(self._rested_at - WINDOW_SECONDS)
+            self._mark_rest(self._rested_at)
+        self._moved_at = at
+        self._count(workers)
+        self._sample(at, services, pods)
+
+    def rest(self, at: float) -> None:
+        """Nothing has moved since the last look, and nothing is in flight. Once that shows everywhere, it is cheap."""
+        if self._rested_at - self._moved_at <= WINDOW_SECONDS:
+            self._mark_rest(at)
+        self._rested_at = at
+
+    def _mark_rest(self, at: float) -> None:
+        for window in (*self._services.values(), *(pod for pods in self._pods.values() for pod in pods.values())):
+            window.add(window.last._replace(at=at))
+
+    @property
+    def busy(self) -> bool:
+        """Whether something was in flight at the last look."""
+        return any(window.last.in_flight or window.last.waiting for window in self._services.values())
+
+    @property
+    def totals(self) -> Mapping[Key, Sample]:
+        """By Service, since the gateway began to count."""
+        return {service: window.last for service, window in self._services.items()}
+
+    def pod_totals(self, service: Key) -> Mapping[str, Sample]:
+        return {uid: window.last for uid, window in self._pods.get(service, {}).items()}
+
+    # TrafficMeasurements
+
+    def service_traffic(self, service: Key) -> Traffic | None:
+        window = self._services.get(service)
+        found = None if window is None else window.traffic(self._held(service))
+        return None if found is None else self._fresh(found)
+
+    def pod_traffic(self, service: Key) -> Mapping[str, Traffic]:
+        found = {uid: window.traffic() for uid, window in self._pods.get(service, {}).items()}
+        return {uid: self._fresh(traffic) for uid, traffic in found.items() if traffic is not None}
+
+    def _fresh(self, traffic: Traffic) -> Traffic:
+        return replace(traffic, measured_at=max(traffic.measured_at, self._rested_at))
+
+    def on_demand(self, told: Callable[[Key], None]) -> None:
+        self._told.append(told)
+
+    def announce(self, service: Key) -> None:
+        """Tell whoever wants to know that requests wait for a Service."""
+        for told in self._told:
+            told(service)
+
+    def _count(self, workers: Mapping[int, Sequence[Counters]]) -> None:
+        for total in self._totals.values():
+            total.in_flight = total.queued = 0
+        counted: dict[tuple[int, Place], tuple[int, int]] = {}
+        for worker, counters in workers.items():
+            for each in counters:
+                place = Place(each.backend, each.server or "")
+                now = (each.requests, each.answered_5xx)
+                counted[worker, place] = now
+                # What the first look finds was counted by nobody: the gateway may have served for days.
+                before = self._counted.get((worker, place), (0, 0) if self._begun else now)
+                total = self._totals[place]
+                total.requests += _added(now[0], before[0])
+                total.errors += _added(now[1], before[1])
+                total.in_flight += each.in_flight
+                total.queued += each.queued
+                total.latency_seconds = each.response_milliseconds / 1000 or total.latency_seconds
+        self._counted, self._begun = counted, True
+        for place in self._totals.keys() - {place for _, place in counted}:
+            del self._totals[place]
+
+    def _sample(self, at: float, services: Mapping[str, Key], pods: Mapping[Place, str]) -> None:
+        by_service: defaultdict[Key, _Total] = defaultdict(_Total)
+        by_pod: defaultdict[tuple[Key, str], _Total] = defaultdict(_Total)
+        for place, total in self._totals.items():
+            service = services.get(place.backend)
+            if service is None or place.server == ACTIVATOR:
+                continue
+            if not place.server:  # a whole backend: all but what its servers have in flight, which is added below
+                _add(by_service[service], total, in_flight=0)
+            else:
+                by_service[service].in_flight += total.in_flight
+                by_service[service].queued += total.queued
+                if (uid := pods.get(place)) is not None:
+                    _add(by_pod[service, uid], total, in_flight=total.in_flight)
+        self._services = {key: self._services.get(key, Window()) for key in set(services.values())}
+        for key, window in self._services.items():
+            window.add(_sample_of(at, by_service[key]))
+        before, self._pods = self._pods, {}
+        for (key, uid), total in by_pod.items():
+            window = before.get(key, {}).get(uid, Window())
+            window.add(_sample_of(at, total))
+            self._pods.setdefault(key, {})[uid] = window
+
+
+def _added(now: int, before: int) -> int:
+    """How much a counter has grown; one that has gone back began anew."""
+    return now - before if now >= before else now
+
+
+def _add(to: _Total, total: _Total, *, in_flight: int) -> None:
+    to.requests += total.requests
+    to.errors += total.errors
+    to.in_flight += in_flight
+    to.queued += total.queued
+    to.latency_seconds = max(to.latency_seconds, total.latency_seconds)
+
+
+def _sample_of(at: float, total: _Total) -> Sample:
+    busy = total.in_flight + total.queued
+    return Sample(at, total.requests, total.errors, busy, total.queued, total.latency_seconds)

@@ -1,0 +1,147 @@
+"""From HAProxy's counters to traffic: rates, several workers, counters that begin anew, what waits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from grandstand.gateway.haproxy import Counters, Place
+from grandstand.gateway.traffic import ACTIVATOR, TrafficMeter
+from grandstand.kinds import Key
+
+WEB = Key("default", "web")
+SERVICES = {"web.80": WEB, "web.81": WEB}
+PODS = {Place("web.80", "a"): "uid-a", Place("web.80", "b"): "uid-b", Place("web.81", "a"): "uid-a"}
+ROW = Counters("web.80", None, "UP", 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+def backend(requests: int, errors: int = 0, **changes: object) -> Counters:
+    return replace(ROW, requests=requests, answered_5xx=errors, **changes)
+
+
+def server(name: str, requests: int, in_flight: int = 0, **changes: object) -> Counters:
+    return replace(ROW, server=name, requests=requests, in_flight=in_flight, **changes)
+
+
+class Looks:
+    """A meter that is looked at every 100 ms."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.meter = TrafficMeter(lambda service: self.held)
+        self.at = 1000.0
+
+    def take(self, *counters: Counters, worker: int = 1, **others: list[Counters]) -> None:
+        self.at += 0.1
+        old = {int(name[1:]): rows for name, rows in others.items()}
+        self.meter.take(self.at, {worker: counters, **old}, SERVICES, PODS)
+
+    def rest(self, count: int) -> None:
+        for _ in range(count):
+            self.at += 0.1
+            self.meter.rest(self.at)
+
+
+def test_rates_are_of_the_last_second_and_nothing_counts_that_was_before() -> None:
+    it = Looks()
+    it.take(backend(5000, 100))
+    assert it.meter.service_traffic(WEB) is None
+    for look in range(1, 31):
+        it.take(backend(5000 + 10 * look, 100 + look))
+    found = it.meter.service_traffic(WEB)
+    assert found is not None
+    assert found.requests_per_second == pytest.approx(100)
+    assert found.errors_per_second == pytest.approx(10)
+    assert found.error_share == pytest.approx(0.1)
+    assert (found.measured_at, found.window_seconds) == (pytest.approx(it.at), pytest.approx(1.0))
+
+
+def test_in_flight_is_the_mean_of_all_servers_and_what_is_queued() -> None:
+    it = Looks()
+    for look in range(20):
+        busy = 4 if look % 2 else 2
+        it.take(backend(0, queued=1), server("a", 0, busy), server("b", 0, busy, backend="web.81"))
+    found = it.meter.service_traffic(WEB)
+    assert found is not None
+    assert found.in_flight == pytest.approx(7)
+    assert found.waiting == pytest.approx(1)
+
+
+def test_each_pod_has_its_own_traffic_over_all_its_ports() -> None:
+    it = Looks()
+    for look in range(20):
+        it.take(server("a", 10 * look, 3), server("a", 5 * look, 1, backend="web.81"), server("b", look, 0))
+    found = it.meter.pod_traffic(WEB)
+    assert found["uid-a"].requests_per_second == pytest.approx(150)
+    assert found["uid-a"].in_flight == pytest.approx(4)
+    assert found["uid-b"].requests_per_second == pytest.approx(10)
+
+
+def test_a_reload_neither_loses_nor_doubles_requests() -> None:
+    it = Looks()
+    for look in range(10):
+        it.take(backend(1000 + 10 * look))
+    for look in range(5):
+        it.take(backend(5 * look), worker=2, w1=[backend(1090 + 5 * look)])
+    for look in range(5, 10):
+        it.take(backend(20 + 10 * (look - 4)), worker=2)
+    assert it.meter.totals[WEB].requests == 90 + 20 + 20 + 50
+
+
+def test_a_worker_whose_counters_begin_anew_adds_what_it_has_since() -> None:
+    it = Looks()
+    it.take(backend(1000))
+    it.take(backend(1010))
+    it.take(backend(7))
+    assert it.meter.totals[WEB].requests == 17
+
+
+def test_after_a_rest_a_rate_is_not_spread_over_the_rest() -> None:
+    it = Looks()
+    it.take(backend(0))
+    it.rest(600)
+    found = it.meter.service_traffic(WEB)
+    assert found is not None
+    assert (found.requests_per_second, found.in_flight) == (0, 0)
+    assert found.measured_at == pytest.approx(it.at)
+    it.take(backend(50))
+    found = it.meter.service_traffic(WEB)
+    assert found is not None
+    assert found.requests_per_second == pytest.approx(50 / 1.1)
+
+
+def test_what_waits_at_the_activator_counts_at_once_and_once() -> None:
+    it = Looks()
+    it.take(backend(0))
+    it.rest(20)
+    it.held = 25
+    it.take(backend(25), server(ACTIVATOR, 25, 25))
+    found = it.meter.service_traffic(WEB)
+    assert found is not None
+    assert (found.in_flight, found.waiting) == (pytest.approx(25), pytest.approx(25))
+    assert "activator" not in it.meter.pod_traffic(WEB)
+
+
+def test_a_service_that_is_gone_is_forgotten() -> None:
+    it = Looks()
+    it.take(backend(0))
+    it.take(backend(1))
+    it.meter.take(it.at + 0.1, {1: [backend(2)]}, {}, {})
+    assert it.meter.service_traffic(WEB) is None
+
+
+def test_demand_is_told_to_everyone() -> None:
+    it, told = Looks(), []
+    it.meter.on_demand(told.append)
+    it.meter.on_demand(told.append)
+    it.meter.announce(WEB)
+    assert told == [WEB, WEB]
+
+
+def test_it_is_busy_while_something_is_in_flight() -> None:
+    it = Looks()
+    it.take(server("a", 1, 1))
+    assert it.meter.busy
+    it.take(server("a", 1, 0))
+    assert not it.meter.busy

@@ -37,7 +37,7 @@ import _signal, _socket, os
 _signal.signal(15, lambda *_: os._exit(0))
 listener = _socket.socket()
 listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-listener.bind(("", 8000))
+listener.bind(("", int(os.environ.get("PORT", "8000"))))
 listener.listen(128)
 while True:
     client = _socket.socket(fileno=listener._accept()[0])

@@ -49,6 +49,9 @@ def test_apply_get_logs_delete_without_kubectl(engine, space):
         done = engine.grandstand("logs", *here, target)
         assert done.stdout == "payment v1 listens on port 8000\n"
         assert done.stderr.startswith("Found 3 pods, using pod/payment-service-")
+    said = engine.grandstand("logs", *here, "-l", "app=payment", "--prefix").stdout.splitlines()
+    names = sorted(pod["metadata"]["name"] for pod in found)
+    assert sorted(said) == [f"[pod/{name}/payment] payment v1 listens on port 8000" for name in names]
     assert (
         yaml.safe_load(engine.grandstand("get", *here, "svc", "payment-service", "-o", "yaml").stdout)["kind"]
         == "Service"
@@ -75,7 +78,7 @@ def test_images(engine, tmp_path):
     assert any("payment-app:v1" in name for name in names)
     (tmp_path / "Containerfile").write_text("FROM localhost/debian-python:12\nRUN echo built > /built\n")
     done = run([GRANDSTAND, "image", "build", "--data", engine.data, "--tag", "small:1", tmp_path])
-    assert "STEP 2/2: RUN echo built > /built" in done.stderr
+    assert "STEP 2/3: RUN echo built > /built" in done.stderr
     assert done.stdout.splitlines()[0].startswith("small:1 ")
     assert "small:1" in run([GRANDSTAND, "image", "ls", "--data", engine.data]).stdout
     run([GRANDSTAND, "image", "rm", "--data", engine.data, "small:1"])

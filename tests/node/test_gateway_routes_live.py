@@ -13,6 +13,8 @@ from aiohttp import web
 from gateway_world import HOST, PodServer, World, world
 
 from grandstand.errors import GatewayFailure
+from grandstand.gateway.haproxy import Home
+from grandstand.gateway.haproxy.master import Master
 from grandstand.gateway.haproxy.process import find_program
 from grandstand.kinds import Object
 from grandstand.kinds.resources import INGRESSES, SERVICES
@@ -111,6 +113,18 @@ async def test_what_has_no_route_or_no_endpoint(here: World) -> None:
         assert status == 404
         assert "export KUBECONFIG=$(grandstand kubeconfig --path)" in said
     assert (await here.get(host="*.example"))[0] == 404
+
+
+async def test_a_route_whose_backend_is_missing_is_answered_503(here: World) -> None:
+    """A map entry may be ahead of its backend: HAProxy then falls through to the default backend."""
+    await services(here, "one")
+    await here.gateway.start()
+    master = Master(Home.of(here.engine).directory)
+    worker = (await master.workers()).current
+    await master.ask(["add map routes.map lost.example/ default.lost.80"], worker)
+    status, said = await here.get(host="lost.example")
+    master.close()
+    assert (status, said.startswith("nobody serves this at the moment")) == (503, True)
 
 
 async def test_routes_come_and_go_while_it_runs(here: World) -> None:

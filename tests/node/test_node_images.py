@@ -62,6 +62,40 @@ async def test_another_build_argument_gives_another_image(images, context):
     assert [i.references for i in images.list()] == [("app:v1",), ("app:v2",)]
 
 
+async def test_an_image_is_kept_if_nothing_that_it_is_built_from_has_changed(images, context):
+    async def build(**changes):
+        said = []
+        built = await images.build(context, "app:v1", if_changed=True, show=said.append, **changes)
+        return built.id, bool(said)
+
+    first, _ = await build()
+    assert await build() == (first, False)
+    (context / "file").write_text("other")
+    second, built = await build()
+    assert second != first
+    assert built
+    assert (await build(build_args={"GREETING": "hi"}))[1]
+    assert await build(build_args={"GREETING": "hi"}) == (images.find("app:v1").id, False)
+
+
+async def test_a_failed_build_is_shown_once(images, context):
+    (context / "Containerfile").write_text("FROM scratch\nCOPY missing /\n")
+    said = []
+    with pytest.raises(ImageError) as caught:
+        await images.build(context, "app:v1", show=said.append)
+    assert b"missing" in b"".join(said)
+    assert "missing" not in caught.value.message
+    with pytest.raises(ImageError, match="missing"):
+        await images.build(context, "app:v1")
+
+
+async def test_a_pull_that_fails_says_why_without_the_form_of_a_log(images):
+    with pytest.raises(ImageError) as caught:
+        await images.pull("127.0.0.1:1/app:v1")
+    assert "connection refused" in caught.value.message
+    assert "level=" not in caught.value.message
+
+
 async def test_build_from_the_base_image_and_run_python_in_it(images, tmp_path):
     base = await base_image(images, CACHE)
     assert (base.layers[0] / "etc/passwd").exists()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from grandstand.errors import CreateContainerError, NoRuntime, RunContainerError
-from grandstand.node.runtime.conmon import refusal, runtime_message
+from grandstand.node.logrus import logged_error
+from grandstand.node.runtime.conmon import refusal
 from grandstand.node.runtime.exits import exit_of, read_exit
 from grandstand.node.runtime.oci import detect, find_conmon, version_in, version_warnings
 
@@ -94,8 +95,8 @@ def test_nothing_installed_names_the_packages():
     ],
     ids=["logrus", "plain", "nothing"],
 )
-def test_runtime_message(text, message):
-    assert runtime_message(text) == message
+def test_logged_error(text, message):
+    assert logged_error(text) == message
 
 
 @pytest.mark.parametrize(

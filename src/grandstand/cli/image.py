@@ -51,11 +51,15 @@ def existing_images(data: Path) -> Images:
 @option("--tag", "-t", required=True, help="The image's name, e.g. payment-app:v1.")
 @option("--file", "-f", type=click.Path(path_type=Path, exists=True), help="The Containerfile, where not in CONTEXT.")
 @option("--build-arg", "-a", "arguments", multiple=True, help="NAME=VALUE for an ARG of the Containerfile.")
+@option("--if-changed", is_flag=True, help="Keep the image where nothing has changed that it is built from.")
 @click.argument("context", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def build(data: Path, tag: str, file: Path | None, arguments: tuple[str, ...], context: Path) -> None:
+def build(data: Path, tag: str, file: Path | None, arguments: tuple[str, ...], if_changed: bool, context: Path) -> None:
     """Build an image from the Containerfile (or Dockerfile) in CONTEXT."""
     pairs = dict(_pair(argument) for argument in arguments)
-    built = asyncio.run(open_images(data).build(context, tag, containerfile=file, build_args=pairs, show=_show))
+    images = open_images(data)
+    built = asyncio.run(
+        images.build(context, tag, containerfile=file, build_args=pairs, show=_show, if_changed=if_changed)
+    )
     _say(tag, built)
 
 

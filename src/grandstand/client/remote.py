@@ -172,13 +172,14 @@ class RemoteClient:
         follow: bool = False,
         previous: bool = False,
         since_seconds: int | None = None,
+        since_time: str | None = None,
         tail_lines: int | None = None,
         timestamps: bool = False,
     ) -> AsyncIterator[bytes]:
         """What a container wrote, in chunks as they come. Raises Unavailable when the connection breaks."""
         query = list_query("", "", container=container, follow=follow, previous=previous, timestamps=timestamps)
-        numbers = {"sinceSeconds": since_seconds, "tailLines": tail_lines}
-        query |= {option: str(value) for option, value in numbers.items() if value is not None}
+        limits = {"sinceSeconds": since_seconds, "sinceTime": since_time, "tailLines": tail_lines}
+        query |= {option: str(value) for option, value in limits.items() if value is not None}
         path = object_path(PODS, namespace, name, "log")
         async with self._transport.send(Request("GET", path, query, accept="*/*", answer_seconds=None)) as reply:
             async for chunk in reply.content.iter_any():

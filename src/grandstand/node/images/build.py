@@ -26,23 +26,31 @@ async def build(
     archive: Path,
     containerfile: Path | None,
     build_args: Mapping[str, str],
+    labels: Mapping[str, str],
     show: Show | None,
 ) -> None:
     """Write the image that a Containerfile in `context` describes to an OCI archive. Raises ImageError."""
     file = containerfile or find_containerfile(context)
     root = ["--root", str(storage / "root"), "--runroot", str(storage / "run"), "--storage-driver", "overlay"]
-    for base in sorted(set(_FROM.findall(file.read_text()))):
+    for base in bases(file):
         await _offer(images, base, root)
     # No `--layers`: buildah 1.28 takes a cached layer for another value of a build argument.
     result = f"localhost/grandstand-build-{hashlib.sha256(str(archive).encode()).hexdigest()[:12]}"
     arguments = [*root, "bud", "--isolation", "chroot", "--format", "oci", "--tag", result]
     for name, value in build_args.items():
         arguments += ["--build-arg", f"{name}={value}"]
+    for name, value in labels.items():
+        arguments += ["--label", f"{name}={value}"]
     if show is None:
         arguments.append("--quiet")
     await run("buildah", [*arguments, "--file", str(file), str(context)], show=show)
     await run("buildah", [*root, "push", "--quiet", result, f"oci-archive:{archive}"])
     await run("buildah", [*root, "rmi", result])
+
+
+def bases(containerfile: Path) -> list[str]:
+    """The images that a Containerfile begins with."""
+    return sorted(set(_FROM.findall(containerfile.read_text())))
 
 
 def find_containerfile(context: Path) -> Path:

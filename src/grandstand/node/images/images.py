@@ -12,10 +12,12 @@ from grandstand.clock import Clock
 from grandstand.errors import Conflict, NotFound
 
 from . import archives
+from .build import bases, find_containerfile
 from .build import build as run_build
 from .content import Content
 from .documents import manifest_in
 from .errors import ImageError, UnsafeLayer
+from .freshness import LABEL, build_digest
 from .image import Image
 from .in_use import images_in_use
 from .programs import Show, copy_to_directory
@@ -91,15 +93,24 @@ class Images:
         containerfile: Path | None = None,
         build_args: Mapping[str, str] | None = None,
         show: Show | None = None,
+        if_changed: bool = False,
     ) -> Image:
         """Build an image with buildah. Images of this store may be named in its FROM. Raises ImageError.
 
-        `show` gets what buildah says as it comes.
+        `show` gets what buildah says as it comes. With `if_changed` an image of that name that was built from the same
+        context, Containerfile, arguments and bases is taken as it is.
         """
         name = parse_reference(reference)
+        digest = await asyncio.to_thread(self._build_digest, context, containerfile, build_args or {})
+        known = self.find(reference) if if_changed else None
+        if known is not None and known.config.labels.get(LABEL) == digest:
+            return known
         with self.workspace() as made:
             archive = made / "built.tar"
-            await self.build_archive(context, archive, containerfile=containerfile, build_args=build_args, show=show)
+            labels = {LABEL: digest}
+            await self.build_archive(
+                context, archive, containerfile=containerfile, build_args=build_args, labels=labels, show=show
+            )
             return await self._take(f"oci-archive:{archive}", name, plain_http=False)
 
     async def build_archive(
@@ -109,10 +120,21 @@ class Images:
         *,
         containerfile: Path | None = None,
         build_args: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
         show: Show | None = None,
     ) -> None:
         """Like `build`, but into an OCI archive that is not taken into the store."""
-        await run_build(self._data / "buildah", self, context, archive, containerfile, build_args or {}, show)
+        storage = self._data / "buildah"
+        await run_build(storage, self, context, archive, containerfile, build_args or {}, labels or {}, show)
+
+    def _build_digest(self, context: Path, containerfile: Path | None, build_args: Mapping[str, str]) -> str:
+        file = containerfile or find_containerfile(context)
+        found = ((base, self.find(base)) for base in bases(file))
+        known = [f"{base} {image.digest if image else ''}" for base, image in found]
+        try:
+            return build_digest(context, file, build_args, known)
+        except OSError as error:
+            raise ImageError(f"{context} cannot be read: {error}.") from error
 
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:

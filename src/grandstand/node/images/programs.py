@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from grandstand.node.logrus import logged_error
+
 from .errors import ImageError
 
 LAST_LINES = 6
@@ -50,13 +52,19 @@ async def run(
         await process.wait()
         raise
     if process.returncode:
-        complaint = "\n".join((err or out).decode(errors="replace").strip().splitlines()[-LAST_LINES:])
-        raise ImageError(f"{program} failed (exit code {process.returncode}): {complaint}")
+        raise ImageError(f"{program} failed (exit code {process.returncode}){_complaint(err or out, show)}")
     return out.decode(errors="replace")
 
 
+def _complaint(said: bytes, show: Show | None) -> str:
+    """The end of what a program said, unless it was shown already."""
+    if show is not None:
+        return ", see above."
+    return ": " + "\n".join(logged_error(said.decode(errors="replace")).splitlines()[-LAST_LINES:])
+
+
 async def _shown(process: asyncio.subprocess.Process, show: Show) -> bytes:
-    """Show what a program says until it ends; the end of it is kept for an error."""
+    """Show what a program says until it ends, and return the end of it."""
     assert process.stdout is not None
     kept = b""
     while piece := await process.stdout.read(READ_BYTES):

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from grandstand.errors import CreateContainerError, RunContainerError, RuntimeFailure
+from grandstand.node.logrus import logged_error
 from grandstand.node.processes import readable, reaped
 
 from .oci import SEARCH_PATH, OciRuntime
@@ -78,7 +79,7 @@ class Conmon:
         if report is None:
             raise CreateContainerError(f"conmon ended without a report: {_log_of(shelf)}")
         if report.data <= 0:
-            raise refusal(runtime_message(report.message) or _log_of(shelf))
+            raise refusal(logged_error(report.message) or _log_of(shelf))
         return report.data
 
     def _spawn(self, spec: ContainerSpec, shelf: Shelf, sync_pipe: int) -> subprocess.Popen[bytes]:
@@ -133,14 +134,6 @@ _NO_PROGRAM = re.compile(r"unable to start container process: (exec|chdir)|execu
 def refusal(message: str) -> RuntimeFailure:
     """What to raise for a runtime's message: trying again helps where the container could not be made at all."""
     return RunContainerError(message) if _NO_PROGRAM.search(message) else CreateContainerError(message)
-
-
-def runtime_message(text: str) -> str:
-    """The error in what an OCI runtime wrote: the last `msg` of logrus' lines, or the text as it is."""
-    messages = re.findall(r'level=(?:error|fatal) msg="((?:[^"\\]|\\.)*)"', text)
-    if messages:
-        return re.sub(r'\\(["\\])', r"\1", messages[-1])
-    return text.strip()
 
 
 def _log_of(shelf: Shelf) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from grandstand.errors import ExecTimeout, RuntimeFailure
+from grandstand.node.logrus import logged_error
 from grandstand.node.processes import DEFAULT_OUTPUT_LIMIT, Finished, Program
 
-from .conmon import ENVIRONMENT, runtime_message
+from .conmon import ENVIRONMENT
 from .oci import OciRuntime
 from .state import Shelf
 
@@ -94,7 +95,7 @@ class _Files:
                 if entry.get("level") in ("error", "fatal"):
                     return str(entry.get("msg"))
         text = finished.output.decode(errors="replace")
-        return runtime_message(text) or f"the runtime ended with code {finished.code}"
+        return logged_error(text) or f"the runtime ended with code {finished.code}"
 
 
 async def _wait(program: Program, files: _Files, timeout_seconds: float) -> Finished | None:

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 from grandstand.errors import RunContainerError
+from grandstand.node.logrus import logged_error
 from grandstand.node.processes import ProcessKey, ended, readable, run
 
-from .conmon import ENVIRONMENT, Conmon, runtime_message
+from .conmon import ENVIRONMENT, Conmon
 
 START_SECONDS = 30
 
@@ -26,7 +27,7 @@ async def release(conmon: Conmon, container_id: str, init: ProcessKey, slots: as
         command: list[str | Path] = [conmon.runtime.path, "--root", conmon.runtime_root, "start", container_id]
         finished = await run(command, env=ENVIRONMENT)
     if finished.code != 0:
-        raise RunContainerError(runtime_message(finished.output.decode(errors="replace")))
+        raise RunContainerError(logged_error(finished.output.decode(errors="replace")))
 
 
 def is_waiting_to_start(conmon: Conmon, container_id: str, init: ProcessKey) -> bool:

@@ -11,11 +11,12 @@ from grandstand.errors import NotFound
 from grandstand.kinds import Object, Resource
 from grandstand.kinds.resources import NAMESPACES, RESOURCES
 
+from .measured import MEASURED
 from .reviews import REVIEWS
 
 KUBERNETES_MINOR = 37
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
-ALL = (*RESOURCES, *REVIEWS)
+ALL = (*RESOURCES, *REVIEWS, *MEASURED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ SUBRESOURCES = {
 def verbs_of(resource: Resource) -> tuple[str, ...]:
     if resource in REVIEWS:
         return ("create",)
+    if resource in MEASURED:
+        return ("get", "list")
     return tuple(verb for verb in VERBS if verb != "deletecollection" or resource is not NAMESPACES)
 
 

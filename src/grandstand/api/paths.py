@@ -8,10 +8,11 @@ from grandstand.errors import NotFound
 from grandstand.kinds import Resource
 from grandstand.kinds.resources import BY_PATH, NAMESPACES, PODS, SERVICE_ACCOUNTS
 
+from .measured import MEASURED
 from .refusals import about
 from .reviews import REVIEWS
 
-ADDRESSED = {**BY_PATH, **{(review.group, review.version, review.plural): review for review in REVIEWS}}
+ADDRESSED = {**BY_PATH, **{(each.group, each.version, each.plural): each for each in (*REVIEWS, *MEASURED)}}
 
 STREAMS = ("exec", "attach", "portforward")
 """Subresources of Pods that are streams (see `streams.py`)."""

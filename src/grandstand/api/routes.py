@@ -13,11 +13,13 @@ from grandstand.client import PatchType, WriteOptions
 from grandstand.errors import BadRequest, GrandstandError
 from grandstand.kinds import Object, Resource
 from grandstand.kinds.resources import PODS, SERVICE_ACCOUNTS, SERVICES
+from grandstand.measurements import ResourceMeasurements
 
 from .answers import DONE, json_answer, object_answer, success
 from .bodies import read_body
 from .log_answers import send_log
 from .logs import PodLogs, log_options
+from .measured import MEASURED, Measured
 from .negotiation import EMPTY, Body, Shape, accepted, read_object, read_patch
 from .parameters import delete_options, flag, list_options, watch_options, write_options
 from .paths import STREAMS, Target
@@ -38,8 +40,9 @@ SHOWN_WHEN_GONE = (PODS, SERVICES, SERVICE_ACCOUNTS)
 class Routes:
     """Answers requests whose sender is known. Raises the errors that the caller turns into `Status` objects."""
 
-    def __init__(self, registry: Registry, pod_logs: PodLogs) -> None:
+    def __init__(self, registry: Registry, pod_logs: PodLogs, measurements: ResourceMeasurements) -> None:
         self.pod_logs = pod_logs
+        self.measurements = measurements
         self._registry = registry
 
     async def answer(self, request: web.BaseRequest, target: Target, user: User) -> web.StreamResponse:
@@ -47,6 +50,8 @@ class Routes:
             return await stream(request, target)
         if target.resource in REVIEWS:
             return await self._review(request, target, user)
+        if target.resource in MEASURED:
+            return self._measured(request, target)
         match request.method:
             case "GET":
                 return await self._read(request, target)
@@ -72,6 +77,15 @@ class Routes:
             return json_answer(presenter.single(stored))
         page = self._registry.list(target.resource, target.namespace, list_options(target.resource, query))
         return json_answer(presenter.page(page))
+
+    def _measured(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        if request.method != "GET" or flag(request.query, "watch"):
+            raise method_not_allowed(target.resource)
+        measured = Measured(self._registry, self.measurements)
+        if target.name:
+            return object_answer(measured.one(target.resource, target.namespace, target.name))
+        options = list_options(MEASURED[target.resource], request.query)
+        return object_answer(measured.all(target.resource, target.namespace, options))
 
     async def _watch(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = watch_options(target.resource, request.query, target.name)

@@ -10,6 +10,7 @@ from aiohttp import web
 from grandstand.clock import Clock, SystemClock
 from grandstand.engine import Engine
 from grandstand.errors import PeerError, Unavailable
+from grandstand.measurements import ResourceMeasurements
 
 from .access import Access
 from .bodies import make_request
@@ -18,6 +19,7 @@ from .connections import BoundedServer
 from .embedded import EmbeddedClient
 from .front import Front
 from .logs import NoLogs, PodLogs
+from .measured import NoMeasurements
 from .registry import Registry
 from .registry.claims import AddressClaims
 from .routes import Routes
@@ -42,6 +44,7 @@ class ApiServer:
         self._store = store
         self._clock = clock or SystemClock()
         self._pod_logs: PodLogs = pod_logs or NoLogs()
+        self._measurements: ResourceMeasurements = NoMeasurements()
         self._access = Access(engine, self._clock)
         self._routes: Routes | None = None
         self._front: Front | None = None
@@ -67,6 +70,12 @@ class ApiServer:
         if self._routes is not None:
             self._routes.pod_logs = pod_logs
 
+    def show_measurements(self, measurements: ResourceMeasurements) -> None:
+        """Serve what the node measures as `metrics.k8s.io`; may come after `start`."""
+        self._measurements = measurements
+        if self._routes is not None:
+            self._routes.measurements = measurements
+
     async def start(self) -> None:
         """Raises PlatformError and PeerError that say what to do, e.g. where the port is taken."""
         schemas, _ = await asyncio.gather(asyncio.to_thread(Schemas.load), self._access.prepare())
@@ -74,7 +83,7 @@ class ApiServer:
         registry = Registry(self._store, schemas, self._clock, claims)
         await bootstrap(registry, self._engine)
         self._client = EmbeddedClient(registry)
-        self._routes = Routes(registry, self._pod_logs)
+        self._routes = Routes(registry, self._pod_logs, self._measurements)
         address = f"{LOOPBACK}:{self.port}"
         self._front = Front(self._routes, schemas, lambda: self._access.tokens, address)
         await self._listen(self._front)

@@ -42,13 +42,13 @@ Start = Callable[[Coroutine[Any, Any, None]], None]
 """Starts a task in the background."""
 
 
-async def serve(engine: Engine, ready: Callable[[], None]) -> None:
+async def serve(engine: Engine, ready: Callable[[], None], autoscaler_period_seconds: float) -> None:
     """Run an engine until SIGTERM or SIGINT; containers and gateway go on after it. Calls `ready` when all is up."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(engine):
+    async with running(engine, autoscaler_period_seconds):
         _spare_the_collector()
         log.info("the engine %s is up", engine.id)
         ready()
@@ -67,7 +67,7 @@ def _spare_the_collector() -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(engine: Engine) -> AsyncIterator[Client]:
+async def running(engine: Engine, autoscaler_period_seconds: float = 1.0) -> AsyncIterator[Client]:
     """An engine that is up, for as long as the context lasts. A part that fails for good ends it with its error."""
     clock = SystemClock()
     store = Store(engine.database)
@@ -81,7 +81,7 @@ async def running(engine: Engine) -> AsyncIterator[Client]:
         await network.start()
         stack.push_async_callback(network.close)
         background = await stack.enter_async_context(_background())
-        await _start_parts(engine, api, network, clock, background, stack)
+        await _start_parts(engine, api, network, clock, autoscaler_period_seconds, background, stack)
         yield api.client
 
 
@@ -90,6 +90,7 @@ async def _start_parts(
     api: ApiServer,
     network: Network,
     clock: Clock,
+    autoscaler_period_seconds: float,
     background: Start,
     stack: contextlib.AsyncExitStack,
 ) -> None:
@@ -110,8 +111,11 @@ async def _start_parts(
 
     caches = Caches(client, clock)
     usage = UsageMeter(agent.running, parts.cgroups.spent, clock)
+    api.show_measurements(usage)
     reader = Reader(usage, gateway.traffic)
-    controllers = all_controllers(client, caches, reader, root_ca=api.root_ca)
+    controllers = all_controllers(
+        client, caches, reader, root_ca=api.root_ca, autoscaler_period_seconds=autoscaler_period_seconds
+    )
     runner = Runner(controllers, client, caches, recorder, clock)
     services, slices, pods = (caches.informer(resource) for resource in (SERVICES, ENDPOINT_SLICES, PODS))
     background(recorder.run())

@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -25,6 +26,9 @@ from .places import describe, places
 DEFAULT_API_PORT = 6443
 DEFAULT_GATEWAY_PORT = 8080
 DEFAULT_GATEWAY_TLS_PORT = 8443
+
+AUTOSCALER_PERIOD_SECONDS = 1.0
+"""Kubernetes takes 15 s."""
 
 MALLOC_ARENA_MAX = -8
 """Of malloc.h: how many heaps there may be."""
@@ -47,6 +51,11 @@ port_type = click.IntRange(0, 65535)
     type=port_type,
     help=f"The gateway's TLS port; 0 takes a free one [default: {DEFAULT_GATEWAY_TLS_PORT}].",
 )
+@option(
+    "--autoscaler-period",
+    type=click.FloatRange(min=0.1),
+    help=f"Seconds between two looks at an autoscaler [default: {AUTOSCALER_PERIOD_SECONDS:g}].",
+)
 @option("--detach", is_flag=True, help="Return when the engine is ready; it goes on in the background.")
 @output_option("json")
 @option("--ready-descriptor", type=int, hidden=True, help="Write to this descriptor when ready (used by --detach).")
@@ -55,6 +64,7 @@ def up(
     api_port: int | None,
     gateway_port: int | None,
     gateway_tls_port: int | None,
+    autoscaler_period: float | None,
     detach: bool,
     output: str | None,
     ready_descriptor: int | None,
@@ -72,14 +82,20 @@ def up(
             raise lock.AlreadyRunning(
                 f"An engine already runs on {data} (process {pid}); `grandstand status --data {data}` shows it."
             )
-        _start_detached(data, api_port, gateway_port, gateway_tls_port)
+        given = {
+            "--api-port": api_port,
+            "--gateway-port": gateway_port,
+            "--gateway-tls-port": gateway_tls_port,
+            "--autoscaler-period": autoscaler_period,
+        }
+        _start_detached(data, given)
         engine = engines.load(data)
         assert engine is not None
         click.echo(_say(engine, output))
         return
     with lock.held(data):
         engine = settle(data, api_port, gateway_port, gateway_tls_port)
-        _run(engine, ready_descriptor, output)
+        _run(engine, autoscaler_period or AUTOSCALER_PERIOD_SECONDS, ready_descriptor, output)
 
 
 def settle(data: Path, api_port: int | None, gateway_port: int | None, gateway_tls_port: int | None) -> Engine:
@@ -110,7 +126,7 @@ def _port(asked: int | None, before: int | None, default: int) -> int:
     return asked or before or default
 
 
-def _run(engine: Engine, ready_descriptor: int | None, output: str | None) -> None:
+def _run(engine: Engine, autoscaler_period_seconds: float, ready_descriptor: int | None, output: str | None) -> None:
     import uvloop
 
     from .embedded import serve
@@ -128,7 +144,7 @@ def _run(engine: Engine, ready_descriptor: int | None, output: str | None) -> No
             os.write(ready_descriptor, b"ready\n")
             os.close(ready_descriptor)
 
-    uvloop.run(serve(engine, ready))
+    uvloop.run(serve(engine, ready, autoscaler_period_seconds))
 
 
 def _keep_memory_together() -> None:
@@ -142,13 +158,12 @@ def _keep_memory_together() -> None:
         allocator.mallopt(MALLOC_ARENA_MAX, 2)
 
 
-def _start_detached(data: Path, *ports: int | None) -> None:
+def _start_detached(data: Path, options: Mapping[str, float | None]) -> None:
     """Start the engine as a process of its own, and return when it says that it is ready.
 
     Raises PeerError with the end of its log when it ends before.
     """
-    options = ("--api-port", "--gateway-port", "--gateway-tls-port")
-    given = [text for name, port in zip(options, ports, strict=True) if port is not None for text in (name, str(port))]
+    given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
     read_end, write_end = os.pipe()
     command = [sys.executable, "-m", "grandstand.cli", "up", "--data", str(data), *given]
     log_path = data / "engine.log"

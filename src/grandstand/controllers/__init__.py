@@ -19,9 +19,6 @@ from . import (
     scheduling,
 )
 
-AUTOSCALER_PERIOD_SECONDS = 1.0
-"""How often HPAs are looked at; 15 s in Kubernetes."""
-
 
 def all_controllers(
     client: Client,
@@ -29,7 +26,7 @@ def all_controllers(
     reader: horizontal_pod_autoscaler.Reader,
     *,
     root_ca: str | None = None,
-    autoscaler_period_seconds: float = AUTOSCALER_PERIOD_SECONDS,
+    autoscaler_period_seconds: float = 1.0,
 ) -> tuple[Controller[Any, Any, Any], ...]:
     """All of them, for one runner over the same caches. `root_ca`: the API's CA certificate, as PEM, for Pods."""
     return (
@@ -44,4 +41,4 @@ def all_controllers(
     )
 
 
-__all__ = ["AUTOSCALER_PERIOD_SECONDS", "all_controllers"]
+__all__ = ["all_controllers"]

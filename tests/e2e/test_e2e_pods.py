@@ -212,4 +212,8 @@ def test_images_that_cannot_be_had(space, image, policy, reason, message):
 
     found = eventually(waiting, f"{reason} in the status")
     assert message in found["message"]
-    assert any(message in event["message"] for event in space.events("p") if event["type"] == "Warning")
+
+    def warned():
+        return any(message in event["message"] for event in space.events("p") if event["type"] == "Warning")
+
+    eventually(warned, "a warning says so, too")

@@ -51,7 +51,7 @@ def using(percent: float, pods: int) -> Samples:
 def decided(
     wanted: Spec, readings: list[Reading], current: int, memory: Memory | None = None, now: float = NOW
 ) -> Decision:
-    known = Memory((Wish(now - 1, current),)) if memory is None else memory
+    known = Memory((Wish(now - 1, current),), begun=True) if memory is None else memory
     return decide(wanted, known, readings, Replicas(current, current), now, Timing())
 
 
@@ -120,11 +120,18 @@ def test_fewer_replicas_wait_until_the_window_is_over_and_also_after_a_restart()
     assert (found.replicas, found.able) == (1, Able.READY)
 
 
+def test_a_window_that_is_shorter_than_the_period_holds_nothing_back() -> None:
+    wanted = spec(down=replace(AT_ONCE, window_seconds=1.0))
+    first = decided(wanted, [Measured(5)], 4, Memory())
+    assert first.replicas == 4
+    assert decided(wanted, [Measured(5)], 4, first.memory, NOW + 1.001).replicas == 1
+
+
 def test_more_replicas_wait_for_a_window_of_their_own() -> None:
     wanted = spec(up=replace(DEFAULT_UP, window_seconds=10.0))
-    found = decided(wanted, [Measured(90)], 2, Memory((Wish(NOW - 5, 2),)))
+    found = decided(wanted, [Measured(90)], 2, Memory((Wish(NOW - 5, 2),), begun=True))
     assert (found.replicas, found.able) == (2, Able.HELD_UP)
-    assert decided(wanted, [Measured(90)], 2, Memory((Wish(NOW - 11, 2),))).replicas == 6
+    assert decided(wanted, [Measured(90)], 2, Memory((Wish(NOW - 11, 2),), begun=True)).replicas == 6
 
 
 def test_a_change_counts_once_it_has_happened_and_only_then() -> None:

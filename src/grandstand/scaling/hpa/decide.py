@@ -84,6 +84,7 @@ class Memory:
     wishes: tuple[Wish, ...] = ()
     changes: tuple[Change, ...] = ()
     asked: tuple[int, int] | None = None
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,8 @@ def decide(
     memory = _recent(memory, spec, current, now)
     if current == 0 and spec.least > 0:
         return Decision(0, "", Able.GOT_SCALE, Active.DISABLED, DISABLED_MESSAGE, None, (), memory)
-    if not memory.wishes:  # at the begin, and after a restart: what there is was wished for by somebody
-        memory = replace(memory, wishes=(Wish(now, current),))
+    if not memory.begun:  # also after a restart: what there is was wished for by somebody
+        memory = replace(memory, wishes=(Wish(now, current),), begun=True)
     if spec.least <= current <= spec.most:
         found = tuple(
             wish_of(metric, reading, replicas, now, spec.tolerance, timing)
@@ -133,7 +134,7 @@ def _recent(memory: Memory, spec: Spec, current: int, now: float) -> Memory:
     changes = tuple(change for change in memory.changes if change.at > now - period)
     if memory.asked is not None and current == memory.asked[1]:
         changes = (*changes, Change(now, memory.asked[1] - memory.asked[0]))
-    return Memory(tuple(wish for wish in memory.wishes if wish.at > now - window), changes)
+    return Memory(tuple(wish for wish in memory.wishes if wish.at > now - window), changes, begun=memory.begun)
 
 
 def _into_bounds(spec: Spec, memory: Memory, current: int) -> Decision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from grandstand.client import Client
@@ -12,19 +12,31 @@ from grandstand.clock import Clock
 from grandstand.engine import Engine
 from grandstand.errors import GrandstandError
 from grandstand.kinds import EndpointSlice, Ingress, Key, Object, Pod, Service
-from grandstand.kinds.resources import ENDPOINT_SLICES, INGRESSES, SECRETS, SERVICES
+from grandstand.kinds.resources import ENDPOINT_SLICES, HORIZONTAL_POD_AUTOSCALERS, INGRESSES, SECRETS, SERVICES
 from grandstand.reconcile.caches import Caches, Index
 from grandstand.reconcile.informer import Informer
 from grandstand.reconcile.recorder import Recorder
 
+from .activator import Activator, ScaleTarget, StartFailure, wakeable_services
 from .certificates import Certificate, Problem, certificates_for
-from .haproxy import Home, Layout, Place, Proxy, Wanted
+from .haproxy import (
+    ACTIVATOR_SOCKET,
+    EMPTY_DIRECTORY,
+    NO_ENDPOINT,
+    RELEASED_SOCKET,
+    Home,
+    Layout,
+    Place,
+    Proxy,
+    Wanted,
+)
 from .haproxy.configuration import listed, route_map
 from .haproxy.process import settings_for
 from .ingress_status import IngressStatus
 from .poller import Known, Poller
 from .routes import Routes, routes_for
-from .servers import Duty, Server, servers_for
+from .servers import Duty, Server, servers_for, serving_names
+from .starts import why_it_does_not_start
 from .traffic import TrafficMeter
 
 log = logging.getLogger(__name__)
@@ -50,12 +62,16 @@ class Gateway:
         recorder: Recorder | None = None,
         bind: str = "127.0.0.1",
         threads: int | None = None,
+        announce: Callable[[Key], None] | None = None,
     ) -> None:
+        """`announce` is told of each Service that a request waits for, again and again while any does."""
+        self._client = client
         self._clock = clock
         self._recorder = recorder
         self._settings = settings_for(engine, bind, threads)
         self._changed = asyncio.Event()
-        self._proxy = Proxy(Home.of(engine), clock, self._changed.set)
+        self._home = Home.of(engine)
+        self._proxy = Proxy(self._home, clock, self._changed.set)
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._look_again: asyncio.Task[None] | None = None
@@ -70,6 +86,8 @@ class Gateway:
             lambda each: [point.target_ref.uid for point in each.endpoints or () if point.target_ref is not None]
         )
         self._secrets = Informer(client, SECRETS, fields="type=kubernetes.io/tls", clock=clock)
+        self._autoscalers = Informer(client, HORIZONTAL_POD_AUTOSCALERS, clock=clock)
+        self._autoscalers.subscribe(self._autoscaler_changed)
         self._informers = (*caches.informers, self._secrets)
         self.traffic = TrafficMeter(lambda service: 0)
         self._statuses = IngressStatus(client, self._ingresses, bind, clock)
@@ -78,6 +96,17 @@ class Gateway:
         self._reported: frozenset[Problem] = frozenset()
         self._servers: dict[str, dict[str, Server]] = {}
         self._names: Known | None = None
+        self._serving: dict[str, frozenset[str]] = {}
+        self._scaled: dict[Key, ScaleTarget] = {}
+        self._activator = Activator(
+            self._home.directory / EMPTY_DIRECTORY,
+            clock,
+            announce=announce or _tell_nobody,
+            failing=self._start_failure,
+            nobody=NO_ENDPOINT,
+            socket=ACTIVATOR_SOCKET,
+            way_back=RELEASED_SOCKET,
+        )
         self._started = False
         self._routes_changed = True
         self._services_changed: set[Key] = set()
@@ -88,9 +117,11 @@ class Gateway:
 
     async def start(self) -> None:
         """Return when HAProxy runs and serves what there is. Raises GatewayFailure when it cannot."""
-        for informer in self._informers:
+        self._home.make()
+        await self._activator.listen()
+        for informer in (*self._informers, self._autoscalers):
             self._run(informer.run())
-        for informer in self._informers:
+        for informer in (*self._informers, self._autoscalers):
             await informer.synced()
         await self._apply()
         self._started = True
@@ -104,7 +135,12 @@ class Gateway:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._activator.close()
         self._proxy.close()
+
+    def waiting(self, service: Key) -> int:
+        """How many requests wait at this moment for a Service that has nobody to serve them."""
+        return self._activator.waiting(service)
 
     async def drain(self, pod: Pod, seconds: float) -> None:
         """Send a Pod no new requests, and return when it has none in flight, or after so many seconds.
@@ -185,6 +221,15 @@ class Gateway:
         self._routes_changed = True
         self._changed.set()
 
+    def _autoscaler_changed(self, key: Key, before: Object | None, after: Object | None) -> None:
+        if before is None or after is None or not _same_wish(before, after):
+            self._scaled = wakeable_services(self._autoscalers.cache.values())
+            self._activator.wake(self._scaled)
+
+    async def _start_failure(self, key: Key) -> StartFailure | None:
+        service = self._services.get(key)
+        return None if service is None else await why_it_does_not_start(self._client, service, self._scaled.get(key))
+
     def _slice_changed(self, key: Key, before: Object | None, after: Object | None) -> None:
         for obj in (before, after):
             if obj is not None:
@@ -211,7 +256,14 @@ class Gateway:
     async def _apply(self) -> None:
         async with self._turn:
             self._decide()
-            left = await self._proxy.apply(self._wanted())
+            wanted = self._wanted()
+            serving = {name: serving_names(servers) for name, servers in wanted.servers.items()}
+            backends = {name: backend.service for name, backend in self._routes.backends.items()}
+            steady = [name for name, names in serving.items() if names & self._serving.get(name, frozenset())]
+            self._activator.switch(backends, steady)
+            left = await self._proxy.apply(wanted)
+            self._serving = serving
+            self._activator.settle([name for name, names in serving.items() if names], self._proxy.worker)
         if left and (self._look_again is None or self._look_again.done()):
             self._look_again = self._run(self._after(LEFT_OVER_SECONDS))
 
@@ -239,7 +291,7 @@ class Gateway:
         certificates = {listed(each): each for each in self._certificates}
         backends = tuple(self._routes.backends[name] for name in sorted(self._routes.backends))
         return Wanted(
-            Layout(self._settings, backends, tuple(certificates)),
+            Layout(self._settings, backends, tuple(certificates), has_activator=True),
             {each.file: certificate.pem for each, certificate in certificates.items()},
             route_map(self._routes.targets),
             self._servers,
@@ -258,6 +310,10 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _tell_nobody(service: Key) -> None:
+    """Whoever scales hears of it in another way."""
 
 
 def _same_wish(before: Object, after: Object) -> bool:

@@ -59,6 +59,11 @@ def servers_for(backend: Backend, slices: Iterable[EndpointSlice], ending: Mappi
     return servers
 
 
+def serving_names(servers: Mapping[str, Server]) -> frozenset[str]:
+    """Which of the servers get new requests."""
+    return frozenset(name for name, server in servers.items() if server.duty is Duty.SERVING)
+
+
 def _endpoints(backend: Backend, slices: Iterable[EndpointSlice]) -> Iterator[tuple[Endpoint, int]]:
     for each in slices:
         if each.address_type not in ("IPv4", "IPv6"):

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from .configuration import Layout, Settings
+from .configuration import ACTIVATOR, ACTIVATOR_SOCKET, EMPTY_DIRECTORY, NO_ENDPOINT, RELEASED_SOCKET, Layout, Settings
 from .process import Home
 from .proxy import Place, Proxy, Wanted
 from .statistics import Counters
 
-__all__ = ["Counters", "Home", "Layout", "Place", "Proxy", "Settings", "Wanted"]
+__all__ = [
+    "ACTIVATOR",
+    "ACTIVATOR_SOCKET",
+    "EMPTY_DIRECTORY",
+    "NO_ENDPOINT",
+    "RELEASED_SOCKET",
+    "Counters",
+    "Home",
+    "Layout",
+    "Place",
+    "Proxy",
+    "Settings",
+    "Wanted",
+]

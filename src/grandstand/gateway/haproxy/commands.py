@@ -9,7 +9,7 @@ from grandstand.errors import GatewayFailure
 from grandstand.gateway.routes import Protocol
 from grandstand.gateway.servers import Duty, Server
 
-from .configuration import ROUTE_MAP, server_parameters
+from .configuration import ACTIVATOR, ROUTE_MAP, server_parameters
 
 SILENCE = ""
 STATE_FORMAT = "1"
@@ -43,14 +43,20 @@ SeenServers = dict[str, dict[str, Seen]]
 def server_commands(
     backend: str, protocol: Protocol, wanted: Mapping[str, Server], seen: Mapping[str, Seen]
 ) -> list[Command]:
-    """What a worker must be told so that a backend has the wanted servers. Those that serve come first."""
+    """What a worker must be told so that a backend has the wanted servers.
+
+    Those that serve come first, so that somebody does at every moment. Only where no server stays, all before are taken
+    out first: two versions never answer side by side, and what comes in between waits in the activator.
+    """
+    added: list[Command] = []
     ready: list[Command] = []
     others: list[Command] = []
     for name, server in wanted.items():
         known = seen.get(name)
         if known is None:
             if server.duty is Duty.SERVING:
-                ready += _add(backend, server, protocol)
+                added += _add(backend, server, protocol)
+                ready += _turn(backend, server)
             continue
         if known.duty is not server.duty:
             (ready if server.duty is Duty.SERVING else others).extend(_turn(backend, server))
@@ -59,7 +65,14 @@ def server_commands(
     for name, known in seen.items():
         if name not in wanted:
             others += _remove(backend, name, known)
-    return ready + others
+    return [*added, *others, *ready] if _replaces_all(wanted, seen) else [*added, *ready, *others]
+
+
+def _replaces_all(wanted: Mapping[str, Server], seen: Mapping[str, Seen]) -> bool:
+    """Whether somebody serves before and after, and nobody both."""
+    before = {name for name, server in seen.items() if server.duty is Duty.SERVING}
+    after = {name for name, server in wanted.items() if server.duty is Duty.SERVING}
+    return bool(before) and bool(after) and not before & after
 
 
 def _add(backend: str, server: Server, protocol: Protocol) -> list[Command]:
@@ -67,7 +80,6 @@ def _add(backend: str, server: Server, protocol: Protocol) -> list[Command]:
     return [
         Command(f"add server {where} {server_parameters(server, protocol)}", ("New server registered.",)),
         Command(f"enable health {where}"),
-        *_turn(backend, server),
     ]
 
 
@@ -111,7 +123,7 @@ def left_over(commands: list[Command], answers: list[str]) -> bool:
 
 
 def parse_servers(text: str) -> SeenServers:
-    """Read the answer to `show servers state`. Raises GatewayFailure when it is none."""
+    """Read the answer to `show servers state`, but for the activator. Raises GatewayFailure when it is none."""
     lines = text.splitlines()
     if len(lines) < 2 or lines[0].strip() != STATE_FORMAT or not lines[1].startswith("# "):
         raise GatewayFailure(f"HAProxy answered {text[:200]!r} to `show servers state`")
@@ -121,6 +133,8 @@ def parse_servers(text: str) -> SeenServers:
         if not line.strip():
             continue
         row = dict(zip(names, line.split(), strict=False))
+        if row.get("srv_name") == ACTIVATOR:
+            continue
         try:
             seen = Seen(
                 row["srv_addr"], int(row["srv_port"]), _duty(int(row["srv_admin_state"])), int(row["srv_uweight"])

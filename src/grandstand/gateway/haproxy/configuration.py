@@ -13,7 +13,14 @@ from grandstand.gateway.servers import Duty, Server
 ROUTE_MAP = "routes.map"
 CERTIFICATE_LIST = "certificates.list"
 EMPTY_DIRECTORY = "empty"
+"""The root directory of HAProxy's workers: empty but for the socket of the activator."""
 FRONTEND = "gateway"
+ACTIVATOR = "activator"
+"""The server of each backend that gets what no other can; its socket is in the workers' root directory."""
+ACTIVATOR_SOCKET = "activator.sock"
+RELEASED = "released"
+"""The frontend for what the activator sends back; its socket can be reached by the engine alone."""
+RELEASED_SOCKET = "released.sock"
 
 NO_ROUTE = "no route for this host"
 API_HINT = (
@@ -39,6 +46,13 @@ SERVER_OPTIONS = (
 SPOOFED = ("forwarded -m sub", "x-real -m beg", "x_real -m beg")
 # A connection upgraded to HTTP/2 without TLS would be a tunnel through which requests pass unseen.
 TUNNEL = "upgrade if { req.hdr(upgrade) -m sub -i h2c }"
+# It is told of each request which backend it is for: as the "unique id", that is made only where it is asked for.
+ACTIVATOR_SERVER = (
+    f"server {ACTIVATOR} unix@/{ACTIVATOR_SOCKET} backup send-proxy-v2 proxy-v2-options unique-id pool-max-conn 0"
+)
+TELL_BACKEND = "unique-id-format %b"
+# The others may not be done twice. An answer of 425 says that nothing was done: of the activator, or of a program.
+ONCE = "http-request disable-l7-retry unless { method GET HEAD OPTIONS TRACE PUT DELETE }"
 PROTOCOL_OPTIONS = {Protocol.HTTP: "", Protocol.H2C: " proto h2", Protocol.TLS: " ssl verify none"}
 
 
@@ -71,12 +85,15 @@ class Layout:
     settings: Settings
     backends: tuple[Backend, ...]
     certificates: tuple[Listed, ...]
+    has_activator: bool = False
+    """Whether its backends lead to the activator: not where a Grandstand before it started HAProxy."""
 
     def covers(self, wanted: Layout) -> bool:
         """Whether an HAProxy that runs with this layout can do what is wanted: backends too many do no harm."""
         return (
             self.settings == wanted.settings
             and self.certificates == wanted.certificates
+            and self.has_activator == wanted.has_activator
             and set(self.backends) >= set(wanted.backends)
         )
 
@@ -93,6 +110,7 @@ def configuration(layout: Layout, servers: Mapping[str, Mapping[str, Server]]) -
         _global(layout.settings),
         _defaults(),
         _frontend(layout),
+        _released(),
         _unavailable(),
         _unrouted(),
         *(_backend(each, servers.get(each.name, {}).values()) for each in layout.backends),
@@ -157,9 +175,9 @@ defaults
   timeout tunnel 1h
   option idle-close-on-response
   option redispatch 1
-  option forwardfor
+  option abortonclose
   retries 3
-  retry-on conn-failure empty-response
+  retry-on conn-failure empty-response 425
   http-reuse safe
   http-error status 503 content-type text/plain hdr Retry-After 1 string "{NO_ENDPOINT}\\n"
 """
@@ -178,16 +196,30 @@ def _frontend(layout: Layout) -> str:
     # Only with a certificate is there a port that speaks TLS, and something to ask each request.
     secure = "  http-request set-header X-Forwarded-Proto https if { ssl_fc }\n" if layout.certificates else ""
     rules = f"""\
+  option forwardfor
+  {TELL_BACKEND}
   http-request set-var(txn.path) path,concat(/?)
   http-request set-var(txn.backend) req.hdr(host),host_only,lower,{lookup}
   http-request set-var(txn.backend) req.hdr(host),host_only,lower,regsub(^[^.]+,*),{lookup} if {missing}
   http-request set-var(txn.backend) str(*),{lookup} if {missing}
-  http-request disable-l7-retry unless {{ method GET HEAD OPTIONS TRACE PUT DELETE }}
+  {ONCE}
 {spoofed}  http-request set-header X-Forwarded-Proto http
 {secure}  use_backend %[var(txn.backend)]
   default_backend {UNROUTED}
 """
     return f"frontend {FRONTEND}\n" + "".join(f"  {bind}\n" for bind in binds) + rules
+
+
+def _released() -> str:
+    """What waited comes in again here, as it is: only who connects says which backend it is for, and from where."""
+    return f"""\
+frontend {RELEASED}
+  bind unix@{RELEASED_SOCKET} mode 600 accept-proxy
+  {TELL_BACKEND}
+  {ONCE}
+  use_backend %[fc_pp_authority]
+  default_backend {UNAVAILABLE}
+"""
 
 
 def _unavailable() -> str:
@@ -216,4 +248,4 @@ def _backend(backend: Backend, servers: Iterable[Server]) -> str:
         for server in servers
         if server.duty is Duty.SERVING
     ]
-    return f"backend {backend.name}\n" + "".join(f"  {line}\n" for line in (*balance, *lines))
+    return f"backend {backend.name}\n" + "".join(f"  {line}\n" for line in (*balance, *lines, ACTIVATOR_SERVER))

@@ -60,6 +60,7 @@ class Home:
     def make(self) -> None:
         for each in (self.directory, self.directory / EMPTY_DIRECTORY, self.directory / CERTIFICATES):
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.directory / EMPTY_DIRECTORY).chmod(0o711)  # the workers find the activator's socket there
         for name in (ROUTE_MAP, CERTIFICATE_LIST):
             if not (self.directory / name).exists():
                 self.write(name, b"")

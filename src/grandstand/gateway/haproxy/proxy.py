@@ -88,6 +88,8 @@ class Proxy:
         self._workers: Workers | None = None
         self._descriptor: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self.worker: int | None = None
+        """The process that was told last what is wanted: those before it do not know of newer servers."""
 
     async def apply(self, wanted: Wanted) -> bool:
         """Make it so; True when a server that is gone still has connections: apply again in a while."""
@@ -227,6 +229,7 @@ class Proxy:
         for worker in self._beliefs.keys() - set(workers.all):
             del self._beliefs[worker]
         try:
+            self.worker = workers.current
             return await self._sync_worker(workers.current, wanted)
         except GatewayFailure as error:
             log.warning("%s; looking again at what it has", error)

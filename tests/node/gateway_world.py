@@ -148,9 +148,9 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world(data: Path) -> AsyncIterator[World]:
+async def world(data: Path, kind: type[World] | None = None) -> AsyncIterator[World]:
     data.chmod(0o700)
-    made = World(data)
+    made = (kind or World)(data)
     try:
         yield made
     finally:

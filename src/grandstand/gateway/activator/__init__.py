@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .activator import Activator
+from .activator import MOST_WAITING, Activator
 from .failures import StartFailure
 from .wakeable import ScaleTarget, wakeable_services
 
-__all__ = ["Activator", "ScaleTarget", "StartFailure", "wakeable_services"]
+__all__ = ["MOST_WAITING", "Activator", "ScaleTarget", "StartFailure", "wakeable_services"]

@@ -1,7 +1,7 @@
 """The turnstile: where HAProxy sends requests that nobody can serve, and that lets them through when somebody can.
 
-It is no proxy as long as it need not be: a request without a body is answered 425, and HAProxy sends it to a server. What
-HAProxy cannot send twice is piped back into HAProxy, through a door that only the engine can reach.
+It is no proxy as long as it need not be: a request without a body is answered 425, and HAProxy sends it to a server.
+What HAProxy cannot send twice is piped back into HAProxy, through a door that only the engine can reach.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ AT_ONCE = 50
 """Let through in one go, so that a replica's backlog of connections is not overrun."""
 PACE_SECONDS = 0.005
 RETURN_SECONDS = 0.02
-"""Before a request that comes right after a gate opened goes back in: HAProxy may have found the server dead meanwhile."""
+"""Before a request that comes right after a gate opened goes back: HAProxy may just have found the server dead."""
 CHECK_SECONDS = 0.5
 """Between two looks at why a Service does not start, and two announcements, while requests wait."""
 
@@ -64,8 +64,9 @@ class Activator:
         nobody: str,
         socket: str,
         way_back: str,
+        most_waiting: int,
     ) -> None:
-        """`directory` has the sockets: ours, and HAProxy's for what goes back. `nobody` is the text where none waits."""
+        """`directory` has our `socket`, its parent HAProxy's for what goes back; `nobody` is the text of a refusal."""
         self._directory = directory
         self._socket = socket
         self._way_back = way_back
@@ -82,22 +83,21 @@ class Activator:
         self._watched: set[Key] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._most = MOST_WAITING
+        self._most = most_waiting
 
     async def listen(self) -> None:
         """Take the socket, also from an engine that was killed."""
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        self._most = min(MOST_WAITING, max(hard // 4, 1)) if hard != resource.RLIM_INFINITY else MOST_WAITING
+        self._most = min(self._most, _affordable())
         # Through the descriptor, because the path of a data directory may be longer than a socket's may be.
         directory = os.open(self._directory, os.O_PATH | os.O_DIRECTORY)
         try:
             path = f"/proc/self/fd/{directory}/{self._socket}"
             with suppress(FileNotFoundError):
-                Path(path).unlink()
+                os.unlink(path)  # noqa: PTH108 (nothing that blocks)
             loop = asyncio.get_running_loop()
             self._server = await loop.create_unix_server(self._visitor, path, backlog=BACKLOG)
-            Path(path).chmod(0o666)  # the directories above are ours alone; HAProxy's workers have them as their root
+            os.chmod(path, 0o666)  # noqa: PTH101, S103
+            # The directories above are ours alone; HAProxy's workers have this one as their root.
         finally:
             os.close(directory)
 
@@ -121,17 +121,17 @@ class Activator:
         self._wakeable = frozenset(services)
         self._judge(*self._waiting)
 
-    def switch(self, backends: Mapping[str, Key], serving: Iterable[str]) -> None:
-        """HAProxy is about to be told of other servers; those `serving` have the same before and after, or some of them."""
-        steady = frozenset(serving)
+    def switch(self, backends: Mapping[str, Key], steady: Iterable[str]) -> None:
+        """HAProxy is about to be told of other servers; in `steady` backends somebody serves before and after."""
+        kept = frozenset(steady)
         known = {name: self._gates.get(name) or Gate(service) for name, service in backends.items()}
         for name, gate in known.items():
             gate.switching = True
-            gate.is_open = gate.is_open and name in steady
+            gate.is_open = gate.is_open and name in kept
         self._gates = known
 
     def settle(self, serving: Iterable[str], worker: int | None) -> None:
-        """HAProxy has been told (or, without a worker, could not be); these backends have a server that gets requests."""
+        """HAProxy has been told, in this worker process; these backends have a server that gets requests."""
         now = asyncio.get_running_loop().time()
         self._worker = worker
         for name in serving:
@@ -291,3 +291,12 @@ class Activator:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _affordable() -> int:
+    """How many may wait with the files that this process may open: one that is piped takes two."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY:
+        return MOST_WAITING
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return max(hard // 4, 1)

@@ -12,7 +12,7 @@ WAIT_SECONDS = 45.0
 SWITCH_SECONDS = 5.0
 """How long a request waits while the servers of a backend are exchanged, which takes milliseconds."""
 JUST_OPENED_SECONDS = 0.1
-"""A request that comes so soon after a gate opened was sent before; after that, HAProxy thinks that all servers are down."""
+"""A request that comes so soon after a gate opened was sent before. Later ones: HAProxy thinks that all are down."""
 DOUBT_SECONDS = 0.5
 """How long a request for a Service that can be woken waits for word of a server that HAProxy found dead."""
 

@@ -1,7 +1,7 @@
 """Say which Services a request may wake: those that an autoscaler may leave with nobody. Pure.
 
-That is a HorizontalPodAutoscaler with `minReplicas: 0` and an Object metric that describes the Service: the requests that
-wait are what makes it start somebody.
+That is a HorizontalPodAutoscaler with `minReplicas: 0` and an Object metric that describes the Service:
+the requests that wait are what makes it start somebody.
 """
 
 from __future__ import annotations

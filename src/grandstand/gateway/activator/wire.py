@@ -1,7 +1,7 @@
 """Read what HAProxy sends to the activator, and write what goes back or on to it. Pure.
 
-Before the first byte of a request HAProxy sends a header of the PROXY protocol (version 2), which no client can reach. It
-names the client's address and, as the "unique id" of the request, the backend that the request is for.
+Before the first byte of a request HAProxy sends a header of the PROXY protocol (version 2), which no client can reach.
+It names the client's address and, as the "unique id" of the request, the backend that the request is for.
 """
 
 from __future__ import annotations

@@ -16,12 +16,14 @@ from gateway_world import HOST, Connection, PodServer, World, world
 
 from grandstand.clock import SystemClock
 from grandstand.gateway import Gateway
+from grandstand.gateway.activator import Limits
 from grandstand.kinds import Key, Object
 from grandstand.kinds.resources import DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, PODS
 
 WEB = Key("default", "web")
 SPEC = {"ports": [{"name": "http", "port": 80, "protocol": "TCP"}], "selector": {"app": "web"}}
 MOST = 700
+LIMITS = Limits(MOST, wait_seconds=3)
 MEBIBYTE = bytes(1 << 20)
 
 
@@ -30,9 +32,7 @@ class ZeroWorld(World):
 
     def new_gateway(self) -> Gateway:
         self.announced: asyncio.Queue[Key] = asyncio.Queue()
-        return Gateway(
-            self.engine, self.client, clock=SystemClock(), announce=self.announced.put_nowait, most_waiting=MOST
-        )
+        return Gateway(self.engine, self.client, clock=SystemClock(), announce=self.announced.put_nowait, limits=LIMITS)
 
     async def at_zero(self, *, wakeable: bool = True) -> None:
         await self.add_service(spec=SPEC)
@@ -249,6 +249,13 @@ async def test_nobody_waits_where_nobody_is_woken(here: ZeroWorld) -> None:
     assert await request == (503, expected)
 
 
+async def test_who_waits_is_told_when_it_has_been_too_long(here: ZeroWorld) -> None:
+    await here.at_zero()
+    expected = "nobody serves this: no Pod of the Service became ready within 3 s\n"
+    assert await asyncio.gather(here.get(), here.get(method="POST")) == [(504, expected)] * 2
+    assert here.gateway.waiting(WEB) == 0
+
+
 async def test_who_waits_is_told_that_the_start_fails(here: ZeroWorld) -> None:
     await here.at_zero()
     request = asyncio.create_task(here.get())
@@ -286,13 +293,16 @@ async def test_a_reload_loses_no_request_that_waits(here: ZeroWorld, method: str
     assert await request == (200, pod.uid)
 
 
-async def test_a_request_that_waits_outlives_the_engine(here: ZeroWorld) -> None:
+async def test_who_waits_is_told_when_the_engine_ends_and_may_ask_again(here: ZeroWorld) -> None:
     await here.at_zero()
     request = asyncio.create_task(here.get())
     await here.wait_for(1)
     await here.gateway.stop()
+    status, body = await request
+    assert (status, "Ask once more" in body) == (503, True)
     here.gateway = here.new_gateway()
     await here.gateway.start()
+    request = asyncio.create_task(here.get())
     await here.wait_for(1)
     pod = await here.add_pod()
     await here.set_endpoints(pod.endpoint())
@@ -315,7 +325,7 @@ async def test_a_program_may_answer_425_itself(
     assert await text_of(session, "POST", "/early") == (425, "too early")
     assert program.seen.count("POST /early") == 1
     assert await text_of(session, "GET", "/early") == (425, "too early")
-    print(program.seen)
+    assert program.seen.count("GET /early") == 4, "a program that says so has done nothing, and is asked again"
 
 
 async def test_a_dead_server_gets_the_answer_of_nobody(here: ZeroWorld) -> None:

@@ -17,7 +17,7 @@ from grandstand.reconcile.caches import Caches, Index
 from grandstand.reconcile.informer import Informer
 from grandstand.reconcile.recorder import Recorder
 
-from .activator import MOST_WAITING, Activator, ScaleTarget, StartFailure, wakeable_services
+from .activator import Activator, Limits, ScaleTarget, StartFailure, wakeable_services
 from .certificates import Certificate, Problem, certificates_for
 from .haproxy import (
     ACTIVATOR_SOCKET,
@@ -63,7 +63,7 @@ class Gateway:
         bind: str = "127.0.0.1",
         threads: int | None = None,
         announce: Callable[[Key], None] | None = None,
-        most_waiting: int = MOST_WAITING,
+        limits: Limits | None = None,
     ) -> None:
         """`announce` is told of each Service that a request waits for, again and again while any does."""
         self._client = client
@@ -107,7 +107,7 @@ class Gateway:
             nobody=NO_ENDPOINT,
             socket=ACTIVATOR_SOCKET,
             way_back=RELEASED_SOCKET,
-            most_waiting=most_waiting,
+            limits=limits or Limits(),
         )
         self._started = False
         self._routes_changed = True

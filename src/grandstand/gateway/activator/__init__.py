@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .activator import MOST_WAITING, Activator
+from .activator import Activator
 from .failures import StartFailure
+from .gates import Limits
 from .wakeable import ScaleTarget, wakeable_services
 
-__all__ = ["MOST_WAITING", "Activator", "ScaleTarget", "StartFailure", "wakeable_services"]
+__all__ = ["Activator", "Limits", "ScaleTarget", "StartFailure", "wakeable_services"]

@@ -21,13 +21,12 @@ from grandstand.errors import GrandstandError
 from grandstand.kinds import Key
 
 from .failures import StartFailure
-from .gates import WAIT_SECONDS, Fate, Gate, deadline, fate
+from .gates import Fate, Gate, Limits, deadline, fate
 from .visitor import Pipe, Visitor
 from .wire import TRY_AGAIN, refusal, replayable
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 4096
 BACKLOG = 4096
 AT_ONCE = 50
 """Let through in one go, so that a replica's backlog of connections is not overrun."""
@@ -37,7 +36,8 @@ RETURN_SECONDS = 0.02
 CHECK_SECONDS = 0.5
 """Between two looks at why a Service does not start, and two announcements, while requests wait."""
 
-TIMED_OUT = f"nobody serves this: no Pod of the Service became ready within {WAIT_SECONDS:.0f} s"
+TIMED_OUT = "nobody serves this: no Pod of the Service became ready within {seconds:g} s"
+ENDING = "nobody serves this at the moment: Grandstand is being stopped or started again. Ask once more"
 TOO_MANY = "too many requests wait for a Pod of this Service to become ready"
 
 Failing = Callable[[Key], Awaitable[StartFailure | None]]
@@ -64,7 +64,7 @@ class Activator:
         nobody: str,
         socket: str,
         way_back: str,
-        most_waiting: int,
+        limits: Limits,
     ) -> None:
         """`directory` has our `socket`, its parent HAProxy's for what goes back; `nobody` is the text of a refusal."""
         self._directory = directory
@@ -83,7 +83,9 @@ class Activator:
         self._watched: set[Key] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._most = most_waiting
+        self._limits = limits
+        self._most = limits.most_waiting
+        self._passing: set[str] = set()
 
     async def listen(self) -> None:
         """Take the socket, also from an engine that was killed."""
@@ -102,14 +104,16 @@ class Activator:
             os.close(directory)
 
     async def close(self) -> None:
-        """Refuse connections, and break those that wait: HAProxy tries again for a while, and finds the next engine."""
+        """Refuse connections and those that wait, and break what is piped."""
         if self._server is not None:
             self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for visitor in list(self._visitors):
-            if visitor.transport is not None:
+            if self._drop(visitor):
+                visitor.answer(refusal(ENDING))
+            elif visitor.transport is not None:
                 visitor.transport.abort()
 
     def waiting(self, service: Key) -> int:
@@ -163,7 +167,7 @@ class Activator:
     def _hold(self, visitor: Visitor, backend: str, gate: Gate) -> None:
         assert visitor.arrived_at is not None
         loop = asyncio.get_running_loop()
-        until = deadline(gate, gate.service in self._wakeable, visitor.arrived_at)
+        until = deadline(gate, gate.service in self._wakeable, visitor.arrived_at, self._limits.wait_seconds)
         timer = loop.call_at(until, self._judge_one, visitor)
         self._waiting.setdefault(backend, {})[visitor] = Held(gate.service, timer)
         self._by_service[gate.service] = self._by_service.get(gate.service, 0) + 1
@@ -196,7 +200,9 @@ class Activator:
         for backend in backends:
             gate = self._gates.get(backend)
             if gate is not None and gate.is_open:
-                self._run(self._let_through(backend, gate))
+                if backend not in self._passing:
+                    self._passing.add(backend)
+                    self._run(self._let_through(backend, gate))
                 continue
             for visitor in list(self._waiting.get(backend, ())):
                 self._judge_one(visitor)
@@ -210,7 +216,7 @@ class Activator:
             if found is Fate.LET_THROUGH:
                 self._let_go(visitor)
             elif found is Fate.TIME_OUT:
-                visitor.answer(refusal(TIMED_OUT, "504 Gateway Timeout"))
+                visitor.answer(refusal(TIMED_OUT.format(seconds=self._limits.wait_seconds), "504 Gateway Timeout"))
             else:
                 visitor.answer(refusal(self._nobody))
 
@@ -219,16 +225,19 @@ class Activator:
         waiting = self._waiting.get(self._gate(visitor)[0], {})
         if visitor in waiting:
             waiting[visitor].timer.cancel()
-            until = deadline(gate, gate.service in self._wakeable, arrived_at)
+            until = deadline(gate, gate.service in self._wakeable, arrived_at, self._limits.wait_seconds)
             waiting[visitor].timer = asyncio.get_running_loop().call_at(until, self._judge_one, visitor)
 
     async def _let_through(self, backend: str, gate: Gate) -> None:
         """Those who waited longest go first, a few at a time."""
-        while gate.is_open and backend in self._waiting:
-            for visitor in list(self._waiting[backend])[:AT_ONCE]:
-                if self._drop(visitor):
-                    self._let_go(visitor)
-            await self._clock.sleep(PACE_SECONDS)
+        try:
+            while gate.is_open and backend in self._waiting:
+                for visitor in list(self._waiting[backend])[:AT_ONCE]:
+                    if self._drop(visitor):
+                        self._let_go(visitor)
+                await self._clock.sleep(PACE_SECONDS)
+        finally:
+            self._passing.discard(backend)
 
     def _let_go(self, visitor: Visitor) -> None:
         """Have HAProxy send the request again, where it can; a worker from before a reload does not know the server."""
@@ -285,7 +294,9 @@ class Activator:
     def _fate(self, visitor: Visitor, gate: Gate | None) -> Fate:
         now = asyncio.get_running_loop().time()
         wakeable = gate is not None and gate.service in self._wakeable
-        return fate(gate, wakeable, now if visitor.arrived_at is None else visitor.arrived_at, now)
+        return fate(
+            gate, wakeable, now if visitor.arrived_at is None else visitor.arrived_at, now, self._limits.wait_seconds
+        )
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -297,6 +308,6 @@ def _affordable() -> int:
     """How many may wait with the files that this process may open: one that is piped takes two."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY:
-        return MOST_WAITING
+        hard = 1 << 20
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return max(hard // 4, 1)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from grandstand.kinds import Key
 
+MOST_WAITING = 4096
 WAIT_SECONDS = 45.0
 """Less than HAProxy's `timeout server` (60 s), so that it is we who say why."""
 SWITCH_SECONDS = 5.0
@@ -15,6 +16,14 @@ JUST_OPENED_SECONDS = 0.1
 """A request that comes so soon after a gate opened was sent before. Later ones: HAProxy thinks that all are down."""
 DOUBT_SECONDS = 0.5
 """How long a request for a Service that can be woken waits for word of a server that HAProxy found dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many requests may wait at once, and for how long."""
+
+    most_waiting: int = MOST_WAITING
+    wait_seconds: float = WAIT_SECONDS
 
 
 class Fate(StrEnum):
@@ -37,7 +46,7 @@ class Gate:
     """The gateway is telling HAProxy of other servers."""
 
 
-def fate(gate: Gate | None, wakeable: bool, arrived_at: float, now: float) -> Fate:
+def fate(gate: Gate | None, wakeable: bool, arrived_at: float, now: float, wait_seconds: float) -> Fate:
     """Hold only what something will let through: a wake-up, or the exchange of servers."""
     if gate is None:
         return Fate.REFUSE
@@ -50,11 +59,11 @@ def fate(gate: Gate | None, wakeable: bool, arrived_at: float, now: float) -> Fa
         return Fate.WAIT
     if not wakeable:
         return Fate.REFUSE
-    return Fate.WAIT if waited < WAIT_SECONDS else Fate.TIME_OUT
+    return Fate.WAIT if waited < wait_seconds else Fate.TIME_OUT
 
 
-def deadline(gate: Gate, wakeable: bool, arrived_at: float) -> float:
+def deadline(gate: Gate, wakeable: bool, arrived_at: float, wait_seconds: float) -> float:
     """When to ask for the fate of a waiting request again, should nothing happen before."""
     if gate.is_open:
         return arrived_at + DOUBT_SECONDS
-    return arrived_at + (WAIT_SECONDS if wakeable else SWITCH_SECONDS)
+    return arrived_at + (wait_seconds if wakeable else SWITCH_SECONDS)

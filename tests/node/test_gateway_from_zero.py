@@ -32,7 +32,9 @@ class ZeroWorld(World):
 
     def new_gateway(self) -> Gateway:
         self.announced: asyncio.Queue[Key] = asyncio.Queue()
-        return Gateway(self.engine, self.client, clock=SystemClock(), announce=self.announced.put_nowait, limits=LIMITS)
+        made = Gateway(self.engine, self.client, clock=SystemClock(), limits=LIMITS)
+        made.traffic.on_demand(self.announced.put_nowait)
+        return made
 
     async def at_zero(self, *, wakeable: bool = True) -> None:
         await self.add_service(spec=SPEC)

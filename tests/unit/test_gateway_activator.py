@@ -17,7 +17,7 @@ from grandstand.gateway.activator.wire import (
     refusal,
     replayable,
 )
-from grandstand.kinds import Condition, Key, Object, Pod, view
+from grandstand.kinds import Condition, HorizontalPodAutoscaler, Key, Object, Pod, view
 
 WEB = Key("default", "web")
 OPEN = Gate(WEB, is_open=True, opened_at=100.0)
@@ -137,10 +137,12 @@ def test_a_refusal_is_a_whole_answer():
     assert (body, b"Content-Length: 4" in head, b"Retry-After: 1" in head) == (b"why\n", True, True)
 
 
-def autoscaler(least: int | None = 0, kind: str = "Service", of: str = "Object", **meta: str) -> Object:
-    metric = {"type": of, "object": {"describedObject": {"kind": kind, "name": "web"}}}
-    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "app"}, "metrics": [{"type": "Resource"}, metric]}
-    return {"metadata": {"namespace": "default", "name": "hpa", **meta}, "spec": spec | {"minReplicas": least}}
+def autoscaler(least: int | None = 0, *, kind: str = "Service", of: str = "Object", **meta: str) -> Object:
+    source = {"describedObject": {"kind": kind, "name": "web"}, "metric": {"name": "requests"}, "target": {}}
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "app"}, "maxReplicas": 3}
+    spec |= {"metrics": [{"type": "Resource"}, {"type": of, of.lower(): source}]}
+    least_replicas = {} if least is None else {"minReplicas": least}
+    return {"metadata": {"namespace": "default", "name": "hpa", **meta}, "spec": spec | least_replicas}
 
 
 @pytest.mark.parametrize(
@@ -152,12 +154,11 @@ def autoscaler(least: int | None = 0, kind: str = "Service", of: str = "Object",
         (autoscaler(kind="Ingress"), {}),
         (autoscaler(of="Pods"), {}),
         (autoscaler(deletionTimestamp="2026-11-27T00:00:00Z"), {}),
-        ({"metadata": {"namespace": "default", "name": "hpa"}}, {}),
     ],
-    ids=["zero", "one", "none said", "another kind", "another metric", "being deleted", "empty"],
+    ids=["zero", "one", "none said", "another kind", "another metric", "being deleted"],
 )
 def test_which_services_a_request_wakes(obj, expected):
-    assert wakeable_services([obj]) == expected
+    assert wakeable_services([view(HorizontalPodAutoscaler, obj)]) == expected
 
 
 def pod(name: str, reason: str = "", **more: object) -> Pod:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from grandstand.client import Client
 from grandstand.clock import Clock
 from grandstand.engine import Engine
 from grandstand.errors import GrandstandError
-from grandstand.kinds import EndpointSlice, Ingress, Key, Object, Pod, Service
+from grandstand.kinds import EndpointSlice, HorizontalPodAutoscaler, Ingress, Key, Object, Pod, Service
 from grandstand.kinds.resources import ENDPOINT_SLICES, HORIZONTAL_POD_AUTOSCALERS, INGRESSES, SECRETS, SERVICES
 from grandstand.reconcile.caches import Caches, Index
 from grandstand.reconcile.informer import Informer
@@ -62,10 +62,8 @@ class Gateway:
         recorder: Recorder | None = None,
         bind: str = "127.0.0.1",
         threads: int | None = None,
-        announce: Callable[[Key], None] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """`announce` is told of each Service that a request waits for, again and again while any does."""
         self._client = client
         self._clock = clock
         self._recorder = recorder
@@ -87,10 +85,11 @@ class Gateway:
             lambda each: [point.target_ref.uid for point in each.endpoints or () if point.target_ref is not None]
         )
         self._secrets = Informer(client, SECRETS, fields="type=kubernetes.io/tls", clock=clock)
-        self._autoscalers = Informer(client, HORIZONTAL_POD_AUTOSCALERS, clock=clock)
-        self._autoscalers.subscribe(self._autoscaler_changed)
         self._informers = (*caches.informers, self._secrets)
-        self.traffic = TrafficMeter(lambda service: 0)
+        self._autoscalers = caches.table(HORIZONTAL_POD_AUTOSCALERS, HorizontalPodAutoscaler)
+        self._scalers = caches.informer(HORIZONTAL_POD_AUTOSCALERS)
+        self._scalers.subscribe(self._autoscaler_changed)
+        self.traffic = TrafficMeter(self.waiting)
         self._statuses = IngressStatus(client, self._ingresses, bind, clock)
         self._routes = Routes({}, {})
         self._certificates: tuple[Certificate, ...] = ()
@@ -102,7 +101,7 @@ class Gateway:
         self._activator = Activator(
             self._home.directory / EMPTY_DIRECTORY,
             clock,
-            announce=announce or _tell_nobody,
+            announce=self.traffic.announce,
             failing=self._start_failure,
             nobody=NO_ENDPOINT,
             socket=ACTIVATOR_SOCKET,
@@ -121,9 +120,9 @@ class Gateway:
         """Return when HAProxy runs and serves what there is. Raises GatewayFailure when it cannot."""
         self._home.make()
         await self._activator.listen()
-        for informer in (*self._informers, self._autoscalers):
+        for informer in (*self._informers, self._scalers):
             self._run(informer.run())
-        for informer in (*self._informers, self._autoscalers):
+        for informer in (*self._informers, self._scalers):
             await informer.synced()
         await self._apply()
         self._started = True
@@ -225,7 +224,7 @@ class Gateway:
 
     def _autoscaler_changed(self, key: Key, before: Object | None, after: Object | None) -> None:
         if before is None or after is None or not _same_wish(before, after):
-            self._scaled = wakeable_services(self._autoscalers.cache.values())
+            self._scaled = wakeable_services(self._autoscalers.all())
             self._activator.wake(self._scaled)
 
     async def _start_failure(self, key: Key) -> StartFailure | None:
@@ -312,10 +311,6 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _tell_nobody(service: Key) -> None:
-    """Whoever scales hears of it in another way."""
 
 
 def _same_wish(before: Object, after: Object) -> bool:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from grandstand.kinds import Key, Object
+from grandstand.kinds import HorizontalPodAutoscaler, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +20,12 @@ class ScaleTarget:
     key: Key
 
 
-def wakeable_services(autoscalers: Iterable[Object]) -> dict[Key, ScaleTarget]:
+def wakeable_services(autoscalers: Iterable[HorizontalPodAutoscaler]) -> dict[Key, ScaleTarget]:
     """What is scaled for each Service that a request may wake."""
     found: dict[Key, ScaleTarget] = {}
     for each in autoscalers:
-        spec: dict[str, Any] = each.get("spec") or {}
-        if spec.get("minReplicas") != 0 or each["metadata"].get("deletionTimestamp"):
-            continue
-        namespace = each["metadata"]["namespace"]
-        target = spec.get("scaleTargetRef") or {}
-        for metric in spec.get("metrics") or ():
-            described = (metric.get("object") or {}).get("describedObject") or {}
-            if metric.get("type") == "Object" and described.get("kind") == "Service":
-                scaled = ScaleTarget(target.get("kind", ""), Key(namespace, target.get("name", "")))
-                found.setdefault(Key(namespace, described.get("name", "")), scaled)
+        if each.may_be_zero and each.metadata.deletion_timestamp is None:
+            namespace, target = each.metadata.namespace, each.spec.scale_target_ref
+            for name in each.described_services:
+                found.setdefault(Key(namespace, name), ScaleTarget(target.kind, Key(namespace, target.name)))
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import uvloop
 from aiohttp import web
 from gateway_world import HOST, Connection, PodServer, World, world
 
@@ -48,6 +49,13 @@ class ZeroWorld(World):
         async with asyncio.timeout(10):
             while self.gateway.waiting(WEB) != waiting:
                 await asyncio.sleep(0.002)
+
+
+@pytest.fixture(params=[uvloop.EventLoopPolicy, asyncio.DefaultEventLoopPolicy], ids=["uvloop", "asyncio"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """The engine runs on uvloop, whose transports differ in small things."""
+    policy: asyncio.AbstractEventLoopPolicy = request.param()
+    return policy
 
 
 def autoscaler() -> Object:

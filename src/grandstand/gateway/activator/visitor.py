@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from typing import cast
 
 from .wire import HEAD_END, Introduction, Malformed, introduction
 
@@ -22,8 +23,7 @@ class Pipe(asyncio.Protocol):
         self.other: Pipe | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
         if self.other is not None and self.other.transport is not None:

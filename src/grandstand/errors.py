@@ -222,6 +222,10 @@ class NoSuchContainer(RuntimeFailure):
     reason = "NotFound"
 
 
+class PortUnreachable(PeerError):
+    """Nothing listens on that port in the Pod."""
+
+
 class ExecTimeout(RuntimeFailure):
     """The command inside the container did not end in time, and was killed. Give it longer, or make it faster."""
 

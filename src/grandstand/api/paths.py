@@ -76,4 +76,4 @@ def _not_served(group: str, version: str, plural: str) -> NotFound:
 
 
 def _has(resource: Resource, subresource: str) -> bool:
-    return subresource in resource.subresources or (resource is PODS and subresource in STREAMS)
+    return subresource in resource.subresources

@@ -28,7 +28,7 @@ from .registry import Registry
 from .registry.intake import complain
 from .reviews import REVIEWS, User, review
 from .shapes import Presenter, error_event
-from .streams import stream
+from .streams import PodStreams, stream
 from .watches import EventStream, check_options
 
 T = TypeVar("T")
@@ -40,14 +40,18 @@ SHOWN_WHEN_GONE = (PODS, SERVICES, SERVICE_ACCOUNTS)
 class Routes:
     """Answers requests whose sender is known. Raises the errors that the caller turns into `Status` objects."""
 
-    def __init__(self, registry: Registry, pod_logs: PodLogs, measurements: ResourceMeasurements) -> None:
+    def __init__(
+        self, registry: Registry, pod_logs: PodLogs, pod_streams: PodStreams, measurements: ResourceMeasurements
+    ) -> None:
         self.pod_logs = pod_logs
+        self.pod_streams = pod_streams
         self.measurements = measurements
         self._registry = registry
 
     async def answer(self, request: web.BaseRequest, target: Target, user: User) -> web.StreamResponse:
         if target.subresource in STREAMS:
-            return await stream(request, target)
+            self._registry.get(target.resource, target.namespace, target.name)
+            return await stream(request, target, self.pod_streams)
         if target.resource in REVIEWS:
             return await self._review(request, target, user)
         if target.resource in MEASURED:

@@ -25,6 +25,7 @@ from .registry.claims import AddressClaims
 from .routes import Routes
 from .schema import Schemas
 from .store import Store
+from .streams import NoStreams, PodStreams
 
 LOOPBACK = "127.0.0.1"
 MOST_URL_BYTES = 64 * 1024
@@ -38,13 +39,20 @@ class ApiServer:
     """The API over an open store. `start` returns when it is served; `client` is there from then on."""
 
     def __init__(
-        self, engine: Engine, store: Store, *, clock: Clock | None = None, pod_logs: PodLogs | None = None
+        self,
+        engine: Engine,
+        store: Store,
+        *,
+        clock: Clock | None = None,
+        pod_logs: PodLogs | None = None,
+        pod_streams: PodStreams | None = None,
     ) -> None:
         self._engine = engine
         self._store = store
         self._clock = clock or SystemClock()
         self._pod_logs: PodLogs = pod_logs or NoLogs()
         self._measurements: ResourceMeasurements = NoMeasurements()
+        self._pod_streams: PodStreams = pod_streams or NoStreams()
         self._access = Access(engine, self._clock)
         self._routes: Routes | None = None
         self._front: Front | None = None
@@ -76,6 +84,12 @@ class ApiServer:
         if self._routes is not None:
             self._routes.measurements = measurements
 
+    def open_streams_with(self, pod_streams: PodStreams) -> None:
+        """Let the node open streams into containers; as with logs, it may come after `start`."""
+        self._pod_streams = pod_streams
+        if self._routes is not None:
+            self._routes.pod_streams = pod_streams
+
     async def start(self) -> None:
         """Raises PlatformError and PeerError that say what to do, e.g. where the port is taken."""
         schemas, _ = await asyncio.gather(asyncio.to_thread(Schemas.load), self._access.prepare())
@@ -83,7 +97,7 @@ class ApiServer:
         registry = Registry(self._store, schemas, self._clock, claims)
         await bootstrap(registry, self._engine)
         self._client = EmbeddedClient(registry)
-        self._routes = Routes(registry, self._pod_logs, self._measurements)
+        self._routes = Routes(registry, self._pod_logs, self._pod_streams, self._measurements)
         address = f"{LOOPBACK}:{self.port}"
         self._front = Front(self._routes, schemas, lambda: self._access.tokens, address)
         await self._listen(self._front)
@@ -103,6 +117,7 @@ class ApiServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        await self._pod_streams.settled()
 
     async def _listen(self, front: Front) -> None:
         server = BoundedServer(

@@ -29,6 +29,7 @@ from grandstand.node.node_status import NodeKeeper
 from grandstand.node.removal import remove_everything
 from grandstand.node.runtime import detect
 from grandstand.node.usage import UsageMeter
+from grandstand.node.streams import NodeStreams
 from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.recorder import Recorder
 from grandstand.reconcile.runner import Runner
@@ -105,6 +106,7 @@ async def _start_parts(
     keeper = NodeKeeper(engine, client, clock, f"{oci.name}://{oci.version}")
     agent = Agent(parts)
     api.read_logs_with(NodeLogs(agent.pod))
+    api.open_streams_with(NodeStreams(agent.pod))
     await keeper.register()
     background(events.run())
     background(keeper.run())

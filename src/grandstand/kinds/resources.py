@@ -34,7 +34,8 @@ class Resource:
 
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False, ("ns",), ("status", "finalize"))
-PODS = Resource("", "v1", "pods", "Pod", True, ("po",), ("status", "log", "binding", "eviction"), ("all",))
+_OF_PODS = ("status", "log", "binding", "eviction", "exec", "attach", "portforward")
+PODS = Resource("", "v1", "pods", "Pod", True, ("po",), _OF_PODS, ("all",))
 SERVICES = Resource("", "v1", "services", "Service", True, ("svc",), ("status",), ("all",))
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", True, ("cm",))
 SECRETS = Resource("", "v1", "secrets", "Secret")

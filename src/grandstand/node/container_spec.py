@@ -43,7 +43,7 @@ def container_spec(pod: Pod, container: Container, config: ImageConfig, sandbox:
         name=container.name,
         rootfs=made.rootfs,
         args=command_line(container, config, made.variables),
-        env=tuple(f"{name}={value}" for name, value in _environment(config, sandbox, made.variables).items()),
+        env=_environment(container, config, sandbox, made.variables),
         working_dir=container.working_dir or config.working_dir or "/",
         user=with_groups(pod, made.user),
         hostname=sandbox.hostname,
@@ -56,6 +56,7 @@ def container_spec(pod: Pod, container: Container, config: ImageConfig, sandbox:
         log_path=made.log_path,
         tty=container.tty,
         stdin=container.stdin,
+        stdin_once=container.stdin_once,
         stop_signal=stop_signal(container, config),
     )
 
@@ -69,9 +70,12 @@ def command_line(container: Container, config: ImageConfig, variables: Mapping[s
     return config.entrypoint + (args or config.cmd)
 
 
-def _environment(config: ImageConfig, sandbox: Sandbox, variables: Mapping[str, str]) -> Mapping[str, str]:
+def _environment(
+    container: Container, config: ImageConfig, sandbox: Sandbox, variables: Mapping[str, str]
+) -> tuple[str, ...]:
+    usual = {"PATH": DEFAULT_PATH, "HOSTNAME": sandbox.hostname, **({"TERM": "xterm"} if container.tty else {})}
     image = dict(entry.partition("=")[::2] for entry in config.env)
-    return {"PATH": DEFAULT_PATH, "HOSTNAME": sandbox.hostname, **image, **variables}
+    return tuple(f"{name}={value}" for name, value in {**usual, **image, **variables}.items())
 
 
 def with_groups(pod: Pod, user: User) -> User:

@@ -14,7 +14,17 @@ from grandstand.kinds import Object, Pod
 
 from .images import Image
 from .network import Sandbox, SandboxSpec
-from .runtime import Adopted, ContainerExit, ContainerSpec, ExecResult, Limits, User
+from .runtime import (
+    Adopted,
+    Attachment,
+    Command,
+    CommandStreams,
+    ContainerExit,
+    ContainerSpec,
+    ExecResult,
+    Limits,
+    User,
+)
 
 
 class Images(Protocol):
@@ -47,6 +57,10 @@ class Runtime(Protocol):
     async def wait(self, container_id: str, /) -> ContainerExit: ...
 
     async def exec(self, container_id: str, args: tuple[str, ...], timeout_seconds: float, /) -> ExecResult: ...
+
+    def command(self, container_id: str, args: tuple[str, ...], streams: CommandStreams, /) -> Command: ...
+
+    async def attach(self, container_id: str, streams: CommandStreams, /) -> Attachment: ...
 
     def adopt(self) -> Sequence[Adopted]:
         """What earlier engines have left. Blocks."""

@@ -18,6 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
 _libc.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
 _libc.unshare.argtypes = (ctypes.c_int,)
+_libc.setns.argtypes = (ctypes.c_int, ctypes.c_int)
 _libc.sethostname.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
 _libc.syscall.restype = ctypes.c_long
 
@@ -35,6 +36,11 @@ def umount2(target: Path, flags: int) -> None:
 def unshare(flags: int) -> None:
     """Put the calling thread, and no other, into new namespaces."""
     _check(_libc.unshare(flags), "new namespaces")
+
+
+def join(descriptor: int, kind: int) -> None:
+    """Put the calling thread, and no other, into the namespace of this kind that a descriptor refers to."""
+    _check(_libc.setns(descriptor, kind), "a namespace")
 
 
 def set_hostname(name: str) -> None:

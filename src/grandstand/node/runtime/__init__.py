@@ -13,7 +13,9 @@ from grandstand.errors import (
 from grandstand.node.cgroups import Limits
 
 from .adoption import Adopted
+from .attachment import Attachment
 from .capabilities import ALL_CAPABILITIES, USUAL_CAPABILITIES, canonical, capability_set, is_capability
+from .command import Command, CommandStreams
 from .containers import Runtime
 from .executing import ExecResult
 from .exits import ContainerExit
@@ -25,6 +27,9 @@ __all__ = [
     "ALL_CAPABILITIES",
     "USUAL_CAPABILITIES",
     "Adopted",
+    "Attachment",
+    "Command",
+    "CommandStreams",
     "ContainerExit",
     "ContainerSpec",
     "CreateContainerError",

@@ -26,6 +26,8 @@ CREATE_SECONDS = 60
 ENVIRONMENT = {"PATH": SEARCH_PATH, "TZ": "UTC", "LC_ALL": "C"}
 # conmon's word on its control fifo for "open the log file again", with two unused numbers.
 REOPEN_LOGS = b"2 0 0\n"
+# conmon refuses a terminal that is wider or higher.
+MOST_CELLS = 1000
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -52,8 +54,7 @@ class Conmon:
             *("--bundle", shelf.directory, "--persist-dir", shelf.directory, "--full-attach"),
             *("--conmon-pidfile", shelf.monitor_pid, "--container-pidfile", shelf.init_pid),
             *("--log-path", f"k8s-file:{spec.log_path}", "--no-sync-log"),
-            *(["--terminal"] if spec.tty else []),
-            *(["--stdin"] if spec.stdin else []),
+            *_streams(spec),
         ]
 
     async def create(self, spec: ContainerSpec, shelf: Shelf) -> int:
@@ -95,14 +96,32 @@ class Conmon:
             )
 
 
+def _streams(spec: ContainerSpec) -> list[str]:
+    """A terminal takes input anyway. Other input is closed when a client leaves, but for those that may come again."""
+    if spec.tty:
+        return ["--terminal"]
+    if not spec.stdin:
+        return []
+    return ["--stdin"] if spec.stdin_once else ["--stdin", "--leave-stdin-open"]
+
+
 def reopen_log(shelf: Shelf) -> bool:
     """Tell a container's monitor that its log file was renamed; False when the monitor has ended."""
+    return _tell(shelf, REOPEN_LOGS)
+
+
+def resize_terminal(shelf: Shelf, columns: int, rows: int) -> bool:
+    """Tell a container's monitor how large its terminal is; False when the monitor has ended."""
+    return _tell(shelf, f"1 {min(rows, MOST_CELLS)} {min(columns, MOST_CELLS)}\n".encode())
+
+
+def _tell(shelf: Shelf, word: bytes) -> bool:
     try:
         fifo = os.open(shelf.control, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
-        return os.write(fifo, REOPEN_LOGS) == len(REOPEN_LOGS)
+        return os.write(fifo, word) == len(word)
     except OSError:
         return False
     finally:

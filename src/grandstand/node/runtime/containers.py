@@ -19,7 +19,9 @@ from grandstand.node.log_files import rotate
 from grandstand.node.processes import DEFAULT_OUTPUT_LIMIT, ended, is_running, process_key, run, send_signal
 
 from .adoption import Adopted, adopted
+from .attachment import Attachment
 from .bundle import bundle
+from .command import Command, CommandStreams
 from .conmon import ENVIRONMENT, Conmon, reopen_log
 from .executing import ExecResult, execute
 from .exits import UNKNOWN_CODE, ContainerExit, read_exit
@@ -212,6 +214,19 @@ class Runtime:
             raise NoSuchContainer(f"container {container_id} does not run")
         root = self._conmon.runtime_root
         return await execute(self.oci, root, self._shelf(container_id), args, timeout_seconds, output_limit)
+
+    def command(self, container_id: str, args: tuple[str, ...], streams: CommandStreams) -> Command:
+        """Start a command as the container's own process runs, with streams. Raises NoSuchContainer."""
+        if self.pid(container_id) is None:
+            raise NoSuchContainer(f"container {container_id} does not run")
+        return Command(self.oci, self._conmon.runtime_root, self._shelf(container_id), args, streams)
+
+    async def attach(self, container_id: str, streams: CommandStreams) -> Attachment:
+        """Join the streams of the container's own process. Raises NoSuchContainer."""
+        spec = self._spec(container_id)
+        if self.pid(container_id) is None:
+            raise NoSuchContainer(f"container {container_id} does not run")
+        return await Attachment.join(self._shelf(container_id), spec, streams)
 
     def adopt(self) -> list[Adopted]:
         """What earlier engines have left, running or ended. Blocks for about 0.1 ms per container."""

@@ -47,7 +47,7 @@ async def execute(
     Raises ExecTimeout after killing the command's process group, and RuntimeFailure when it could not be run at all.
     """
     with tempfile.TemporaryDirectory(dir=shelf.directory, prefix="exec-") as folder:
-        files = _Files(Path(folder))
+        files = ExecFiles(Path(folder))
         files.write_process(shelf, args)
         command: list[str | Path] = [
             *(runtime.path, "--root", runtime_root, "--log", files.log, "--log-format", "json"),
@@ -58,11 +58,11 @@ async def execute(
         if finished is None:
             raise ExecTimeout(f"command {list(args)} timed out after {timeout_seconds:g} s and was killed")
         if not files.has_run():
-            raise RuntimeFailure(files.failure(finished))
+            raise RuntimeFailure(files.failure(finished.output.decode(errors="replace")))
         return ExecResult(finished.code, finished.output)
 
 
-class _Files:
+class ExecFiles:
     """What passes between us and the runtime for one command, in a directory of its own."""
 
     def __init__(self, folder: Path) -> None:
@@ -70,35 +70,38 @@ class _Files:
         self.log = folder / "log"
         self.process = folder / "process.json"
 
-    def write_process(self, shelf: Shelf, args: tuple[str, ...]) -> None:
+    def write_process(self, shelf: Shelf, args: tuple[str, ...], *, terminal: bool = False) -> None:
+        """The container's own process, but for what it runs and whether on a terminal."""
         process: dict[str, Any] = msgspec.json.decode(shelf.config.read_bytes())["process"]
-        self.process.write_bytes(msgspec.json.encode({**process, "args": list(args), "terminal": False}))
+        changes: dict[str, Any] = {"args": list(args), "terminal": terminal}
+        if terminal and not any(variable.startswith("TERM=") for variable in process["env"]):
+            changes["env"] = [*process["env"], "TERM=xterm"]
+        self.process.write_bytes(msgspec.json.encode({**process, **changes}))
 
     def has_run(self) -> bool:
         """Without a pid nothing ran, and the exit code is the runtime's own."""
         return self.pid.exists()
 
-    def kill_group(self) -> bool:
+    def signal_group(self, number: int) -> bool:
         """Whether there was one. The runtime made the command the leader of a session of its own."""
         with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
             pid = int(self.pid.read_text())
             if os.getpgid(pid) == pid:
-                os.killpg(pid, signal.SIGKILL)
+                os.killpg(pid, number)
                 return True
         return False
 
-    def failure(self, finished: Finished) -> str:
-        """What the runtime logged last."""
+    def failure(self, output: str) -> str:
+        """What the runtime logged last, or else has written."""
         with contextlib.suppress(FileNotFoundError, msgspec.MsgspecError):
             for line in reversed(self.log.read_bytes().splitlines()):
                 entry = msgspec.json.decode(line)
                 if entry.get("level") in ("error", "fatal"):
                     return str(entry.get("msg"))
-        text = finished.output.decode(errors="replace")
-        return logged_error(text) or f"the runtime ended with code {finished.code}"
+        return logged_error(output) or "the runtime ended without a word"
 
 
-async def _wait(program: Program, files: _Files, timeout_seconds: float) -> Finished | None:
+async def _wait(program: Program, files: ExecFiles, timeout_seconds: float) -> Finished | None:
     """The command's end, or None after killing it because of time. It is killed when the caller is cancelled, too."""
     end = asyncio.ensure_future(program.wait())
     try:
@@ -108,7 +111,7 @@ async def _wait(program: Program, files: _Files, timeout_seconds: float) -> Fini
         if not end.done():
             # The runtime is left to reap its child: a zombie that falls to the machine's init holds up the end of
             # the whole container until that reaps it (1.7 s where init was slow).
-            if files.kill_group():
+            if files.signal_group(signal.SIGKILL):
                 await asyncio.wait([end], timeout=REAP_SECONDS)
             program.kill()
             await asyncio.shield(end)

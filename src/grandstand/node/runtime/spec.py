@@ -93,6 +93,7 @@ class ContainerSpec:
     log_max_bytes: int = DEFAULT_LOG_MAX_BYTES
     tty: bool = False
     stdin: bool = False
+    stdin_once: bool = False
     stop_signal: int = 15
 
     def __post_init__(self) -> None:

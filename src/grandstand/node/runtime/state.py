@@ -38,6 +38,7 @@ class Shelf:
         self.exit = directory / "exit"
         self.oom = directory / "oom"
         self.control = directory / "ctl"
+        self.attach = directory / "attach"
         self._spec = directory / "spec.json"
         self._record = directory / "record.json"
         self._started = directory / "started"

@@ -30,7 +30,7 @@ MOST_PORTS = 100
 """Of one WebSocket: a channel's number is a byte."""
 
 UPGRADE = (
-    "upgrade request required: exec, attach and portforward are WebSockets (GET with `Upgrade: websocket`) "
+    "Upgrade request required: exec, attach and portforward are WebSockets (GET with `Upgrade: websocket`) "
     "or SPDY (`Upgrade: SPDY/3.1`)"
 )
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from typing import Protocol, cast
 
-from aiohttp import StreamReader, web
+from aiohttp import web
 from aiohttp.http_websocket import WebSocketReader
 
 from grandstand.errors import BadRequest
@@ -59,7 +59,7 @@ class SocketLink:
 class UpgradedLink:
     """The connection of a request whose protocol has been changed to SPDY/3.1."""
 
-    def __init__(self, response: web.StreamResponse, reader: StreamReader) -> None:
+    def __init__(self, response: web.StreamResponse, reader: _Feeder) -> None:
         self.response = response
         self._reader = reader
 
@@ -73,9 +73,11 @@ class UpgradedLink:
         headers = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1", PROTOCOL_HEADER: protocol}
         response = web.StreamResponse(status=101, headers=headers)
         response.force_close()
-        reader = StreamReader(request.protocol, WAITING_BYTES, loop=asyncio.get_running_loop())
+        if request.transport is None:
+            raise ConnectionResetError("the client is gone")
+        reader = _Feeder(request.transport)
         # The client sends nothing before our answer: what comes from now on is not HTTP.
-        request.protocol.set_parser(cast(WebSocketReader, _Feeder(reader)))
+        request.protocol.set_parser(cast(WebSocketReader, reader))
         request.protocol.keep_alive(False)
         await response.prepare(request)
         return cls(response, reader)
@@ -85,7 +87,7 @@ class UpgradedLink:
             await self.response.write(data)
 
     async def messages(self) -> AsyncIterator[bytes]:
-        while data := await self._reader.readany():
+        while data := await self._reader.take():
             yield data
 
     async def patiently(self, work: Awaitable[None]) -> None:
@@ -96,17 +98,38 @@ class UpgradedLink:
 
 
 class _Feeder:
-    """What aiohttp calls with bytes that are no HTTP any more."""
+    """What aiohttp calls with bytes that are no HTTP any more, and where they wait to be taken.
 
-    def __init__(self, reader: StreamReader) -> None:
-        self._reader = reader
+    aiohttp's own StreamReader pauses its HTTP parser, which fails when there is no HTTP message to pause.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._waiting = bytearray()
+        self._ended = False
+        self._changed = asyncio.Event()
+
+    async def take(self) -> bytes:
+        """What has come, or nothing at the end."""
+        while not self._waiting and not self._ended:
+            self._changed.clear()
+            await self._changed.wait()
+        data = bytes(self._waiting)
+        self._waiting.clear()
+        if not self._transport.is_closing() and not self._transport.is_reading():
+            self._transport.resume_reading()
+        return data
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        self._reader.feed_data(data)
+        self._waiting += data
+        self._changed.set()
+        if len(self._waiting) >= WAITING_BYTES and self._transport.is_reading():
+            self._transport.pause_reading()
         return False, b""
 
     def feed_eof(self) -> None:
-        self._reader.feed_eof()
+        self._ended = True
+        self._changed.set()
 
     def set_exception(self, error: BaseException) -> None:
-        self._reader.set_exception(error)
+        self.feed_eof()

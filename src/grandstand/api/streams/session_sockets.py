@@ -7,6 +7,8 @@ from contextlib import suppress
 import msgspec
 from aiohttp import web
 
+from grandstand.errors import BadRequest, status_of
+
 from . import channels
 from .carrying import carry
 from .channels import Protocol
@@ -32,7 +34,11 @@ async def serve_socket(
     with suppress(ConnectionError):
         # Clients wait for a first message to know that the connection stands.
         await send(_lowest(options), b"")
-        if (status := await carry(session, send, receive)) is not None:
+        try:
+            status = await carry(session, send, receive)
+        except BadRequest as error:
+            status = status_of(error)
+        if status is not None:
             await send(channels.ERROR, msgspec.json.encode(status))
     with suppress(ConnectionError):
         await socket.close()

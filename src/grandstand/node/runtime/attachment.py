@@ -110,13 +110,13 @@ class Attachment:
         """Leave. The container goes on."""
         if self._watch is not None:
             self._watch.cancel()
-        self._close()
-
-    def _detach(self) -> None:
-        self._stalled = True
-        self._close()
-
-    def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _detach(self) -> None:
+        self._stalled = True
+        if self._connection is not None:
+            # Not closed yet: somebody may wait for it to take something.
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)

@@ -49,8 +49,8 @@ class CommandStreams:
 class Command:
     """A command that has been started. Read until there is no more, then ask for its code; `hang_up` at last.
 
-    The OCI runtime stays between: it is the command's parent, and knows its exit code. Its memory is 9 MB, most of
-    it shared by all commands.
+    The OCI runtime stays between: it is the command's parent, and knows its exit code. It takes 10 MB for each
+    command, of which 8 MB are shared by all.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class NodeStreams:
         context, container = self._container(namespace, name, wishes)
         streams = CommandStreams(wishes.stdin, wishes.stdout, wishes.stderr, wishes.tty)
         try:
-            attachment = await context.parts.runtime.attach(context.state(container).id, streams)
+            attachment = context.parts.runtime.attach(context.state(container).id, streams)
         except NoSuchContainer:
             raise _not_running(container) from None
         try:

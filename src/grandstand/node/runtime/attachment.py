@@ -8,12 +8,13 @@ import os
 import socket
 
 from grandstand.errors import RuntimeFailure
-from grandstand.node.descriptors import any_readable, writable
+from grandstand.node.descriptors import Inlet, any_readable, writable
 
 from .command import CommandStreams
 from .conmon import resize_terminal
 from .spec import ContainerSpec
 from .state import Shelf
+from .stdin_pipe import open_stdin
 
 STALL_SECONDS = 10.0
 """The monitor waits for everyone who is attached, and the container for the monitor: who takes nothing for so long is
@@ -29,30 +30,16 @@ _LONGEST_OUTPUT = 8192 + 1
 class Attachment:
     """The open streams. Read until there is no more, which is when the container has ended; `hang_up` at last."""
 
-    def __init__(self, connection: socket.socket, shelf: Shelf, spec: ContainerSpec, streams: CommandStreams) -> None:
-        self._connection: socket.socket | None = connection
+    def __init__(self, shelf: Shelf, monitor: int, spec: ContainerSpec, streams: CommandStreams) -> None:
+        """Raises RuntimeFailure when the monitor does not answer."""
+        self._connection: socket.socket | None = _connected(shelf)
         self._shelf = shelf
+        self._spec = spec
         self._streams = streams
-        self._tty = spec.tty
-        self._takes_input = streams.stdin and (spec.stdin or spec.tty)
         self._watch: asyncio.TimerHandle | None = None
         self._stalled = False
-
-    @classmethod
-    async def join(cls, shelf: Shelf, spec: ContainerSpec, streams: CommandStreams) -> Attachment:
-        """Raises RuntimeFailure when the monitor does not answer."""
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        directory = os.open(shelf.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            connection.setblocking(False)
-            # By its directory's descriptor: the path of a socket may have 107 characters only.
-            connection.connect(f"/proc/self/fd/{directory}/{shelf.attach.name}")
-        except OSError as error:
-            connection.close()
-            raise RuntimeFailure(f"the monitor of container {shelf.id} does not answer: {error}") from error
-        finally:
-            os.close(directory)
-        return cls(connection, shelf, spec, streams)
+        piped = streams.stdin and spec.stdin and not spec.tty
+        self._inlet = Inlet(open_stdin(shelf, monitor) if piped else None)
 
     async def read(self) -> tuple[int, bytes] | None:
         """The next piece of standard output (1) or error (2), or None when the container has ended.
@@ -86,8 +73,11 @@ class Attachment:
         return 0
 
     async def write(self, data: bytes) -> None:
-        """Return when the monitor has taken it."""
-        left = memoryview(data) if self._takes_input else memoryview(b"")
+        """Return when the container has taken it, or nobody reads it any more."""
+        if not self._spec.tty:
+            await self._inlet.write(data)
+            return
+        left = memoryview(data) if self._streams.stdin else memoryview(b"")
         while left and self._connection is not None:
             try:
                 left = left[self._connection.send(left[:PACKET_BYTES]) :]
@@ -97,17 +87,19 @@ class Attachment:
                 return
 
     def end_input(self) -> None:
-        """The monitor closes the container's standard input then where it is to be open once only (`stdinOnce`)."""
-        if self._connection is not None and self._takes_input and not self._tty:
+        """The container learns of it where its input is to be open once only (`stdinOnce`); else another may come."""
+        self._inlet.close()
+        if self._connection is not None and self._streams.stdin and self._spec.stdin_once and not self._spec.tty:
             with contextlib.suppress(OSError):
                 self._connection.shutdown(socket.SHUT_WR)
 
     def resize(self, columns: int, rows: int) -> None:
-        if self._tty:
+        if self._spec.tty:
             resize_terminal(self._shelf, columns, rows)
 
     async def hang_up(self) -> None:
         """Leave. The container goes on."""
+        self._inlet.close()
         if self._watch is not None:
             self._watch.cancel()
         if self._connection is not None:
@@ -120,3 +112,18 @@ class Attachment:
             # Not closed yet: somebody may wait for it to take something.
             with contextlib.suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)
+
+
+def _connected(shelf: Shelf) -> socket.socket:
+    """By its directory's descriptor: the path of a socket may have 107 characters only."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    directory = os.open(shelf.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        connection.setblocking(False)
+        connection.connect(f"/proc/self/fd/{directory}/{shelf.attach.name}")
+    except OSError as error:
+        connection.close()
+        raise RuntimeFailure(f"the monitor of container {shelf.id} does not answer: {error}") from error
+    finally:
+        os.close(directory)
+    return connection

@@ -30,6 +30,7 @@ from .oci import OciRuntime, detect, find_conmon
 from .spec import ContainerSpec
 from .starting import release
 from .state import Record, Shelf, shelves
+from .stdin_pipe import remember_stdin
 
 LOG_CHECK_SECONDS = 2
 # After a log was too long: a program can write 300 MB a second, and the disk is everybody's.
@@ -86,6 +87,8 @@ class Runtime:
         except BaseException:
             await self._clear(spec, shelf)
             raise
+        if spec.stdin and not spec.tty:
+            remember_stdin(shelf, pid)
         monitor = process_key(int(shelf.monitor_pid.read_text()))
         shelf.save(Record(self._clock.now(), boot_id(), monitor, process_key(pid)))
 
@@ -221,12 +224,12 @@ class Runtime:
             raise NoSuchContainer(f"container {container_id} does not run")
         return Command(self.oci, self._conmon.runtime_root, self._shelf(container_id), args, streams)
 
-    async def attach(self, container_id: str, streams: CommandStreams) -> Attachment:
-        """Join the streams of the container's own process. Raises NoSuchContainer."""
-        spec = self._spec(container_id)
-        if self.pid(container_id) is None:
+    def attach(self, container_id: str, streams: CommandStreams) -> Attachment:
+        """Join the streams of the container's own process. Raises NoSuchContainer, RuntimeFailure."""
+        shelf, record = self._existing(container_id)
+        if self.pid(container_id) is None or record.monitor is None:
             raise NoSuchContainer(f"container {container_id} does not run")
-        return await Attachment.join(self._shelf(container_id), spec, streams)
+        return Attachment(shelf, record.monitor.pid, self._spec(container_id), streams)
 
     def adopt(self) -> list[Adopted]:
         """What earlier engines have left, running or ended. Blocks for about 0.1 ms per container."""

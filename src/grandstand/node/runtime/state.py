@@ -39,6 +39,7 @@ class Shelf:
         self.oom = directory / "oom"
         self.control = directory / "ctl"
         self.attach = directory / "attach"
+        self.stdin = directory / "stdin"
         self._spec = directory / "spec.json"
         self._record = directory / "record.json"
         self._started = directory / "started"

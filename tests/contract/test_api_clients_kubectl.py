@@ -156,7 +156,7 @@ async def test_proxy_passes_requests_and_watches_on(cluster):
             "jobs.batch/v1 is not served here; `kubectl api-resources` lists what is",
         ),
         (("create", "service", "nodeport", "s", "--tcp=80"), "NodePort is not supported"),
-        (("attach", "p"), "attach is not served by this version of Grandstand"),
+        (("port-forward", "p", "8000"), "unable to forward port because pod is not running"),
         (("get", "pods", "--as=somebody"), "impersonation is not supported: leave out --as"),
         (("get", "pods", "--token=wrong"), "Unauthorized"),
         (("get", "customresourcedefinitions"), "the server doesn't have a resource type"),

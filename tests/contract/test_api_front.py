@@ -274,9 +274,10 @@ async def test_malformed_patches(world, kind, patch):
         ("POST", "/api", 405),
         ("POST", "/healthz", 405),
         ("GET", "/api/v1/namespaces/default/pods/a/binding", 404),
-        ("POST", "/api/v1/namespaces/default/pods/a/exec", 501),
-        ("GET", "/api/v1/namespaces/default/pods/a/exec?command=ls", 501),
-        ("POST", "/api/v1/namespaces/default/pods/a/portforward", 501),
+        ("POST", "/api/v1/namespaces/default/pods/a/exec", 404),
+        ("GET", "/api/v1/namespaces/default/pods/a/exec?command=ls", 404),
+        ("POST", "/api/v1/namespaces/default/pods/a/portforward", 404),
+        ("GET", "/api/v1/namespaces/default/configmaps/a/exec", 404),
     ],
 )
 async def test_what_is_not_there(world, method, path, status):

@@ -62,7 +62,7 @@ def test_the_clients_first_protocol_that_is_served(offered, served, name):
 
 @pytest.mark.parametrize("offered", [[], [""], ["channel.k8s.io"], ["v5.channel.k8s.io.example"]])
 def test_no_protocol_in_common(offered):
-    with pytest.raises(BadRequest, match="no subprotocol in common.*v5.channel.k8s.io"):
+    with pytest.raises(BadRequest, match=r"no subprotocol in common.*v5\.channel\.k8s\.io"):
         chosen(offered, SESSION_PROTOCOLS)
 
 

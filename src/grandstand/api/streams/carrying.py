@@ -9,6 +9,7 @@ from typing import Any
 from grandstand.errors import GrandstandError
 
 from .channels import exit_status, failure_status
+from .ends import end
 from .sessions import Session
 
 Send = Callable[[int, bytes], Awaitable[None]]
@@ -26,9 +27,7 @@ async def carry(session: Session, send: Send, receive: Callable[[Session], Await
         await asyncio.wait((receiving, sending), return_when=asyncio.FIRST_COMPLETED)
         return sending.result() if sending.done() else receiving.result()
     finally:
-        for task in (receiving, sending):
-            task.cancel()
-        await asyncio.gather(receiving, sending, return_exceptions=True)
+        await end(receiving, sending)
 
 
 async def _outcome(session: Session, send: Send) -> dict[str, Any]:

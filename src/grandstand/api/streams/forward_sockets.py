@@ -10,6 +10,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from .channels import Protocol
+from .ends import end
 from .forwarding import Forwarding
 from .sessions import Connection
 from .sockets import ClientSocket
@@ -63,6 +64,4 @@ async def _first_of(*works: Awaitable[None]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)

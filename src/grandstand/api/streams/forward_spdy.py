@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
+from .ends import end
 from .forwarding import Forwarding
 from .links import Link
 from .sessions import Connection
@@ -40,20 +41,17 @@ class _Forwards:
         except SpdyViolation:
             await self._link.send(self._spdy.go_away())
         finally:
-            tasks = [task for _, task in self._forwards.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*(task for _, task in self._forwards.values()))
 
     async def _on(self, event: Event) -> None:
         match event:
             case StreamOpened(stream, headers):
                 await self._open(stream, headers)
-            case DataReceived(stream, data, end) if stream in self._forwards:
+            case DataReceived(stream, data, last) if stream in self._forwards:
                 forwarding, _ = self._forwards[stream]
                 if data:
                     await self._link.patiently(forwarding.take(data))
-                if end:
+                if last:
                     await forwarding.end()
             case Reset(stream) if stream in self._forwards:
                 self._forwards[stream][1].cancel()

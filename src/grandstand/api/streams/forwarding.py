@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from grandstand.errors import GrandstandError
 
+from .ends import end
 from .sessions import Connection
 
 WAITING_BYTES = 256 * 1024
@@ -52,10 +53,11 @@ class Forwarding:
                 await self._send(data)
             return ""
         finally:
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
-            connection.close()
-            await self._finish()
+            try:
+                await end(writing)
+            finally:
+                connection.close()
+                await self._finish()
 
     async def _write(self, connection: Connection) -> None:
         while (data := await self._next()) is not None:

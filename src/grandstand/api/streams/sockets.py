@@ -9,6 +9,8 @@ from aiohttp import WSMsgType, web
 
 from grandstand.errors import BadRequest
 
+from .ends import end
+
 PONG_SECONDS = 10.0
 """kubectl gives up a connection that is silent for a minute; its pings are read only when what came before is taken."""
 
@@ -62,9 +64,7 @@ class ClientSocket:
                 await self.response.pong()
             task.result()
         finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait((task,))
+            await end(task)
 
     async def close(self) -> None:
         await self.response.close()

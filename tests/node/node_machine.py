@@ -47,6 +47,7 @@ APPLETS = (
     "tr",
     "dd",
     "ln",
+    "stty",
 )
 
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -21,7 +22,7 @@ import kubernetes
 import pytest
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import portforward, stream
-from space import PYTHON, container, eventually, pod
+from space import PYTHON, Space, container, eventually, pod
 
 ECHO = """
 import socketserver
@@ -39,11 +40,9 @@ MEGABYTE = 2**20
 @pytest.fixture(scope="module")
 def place(engine, tmp_path_factory):
     """A namespace with two Pods: `two` with two containers, and `echo`, which listens on its loopback only."""
-    from space import Space
-
     engine.kubectl("create", "namespace", "t-streams")
     space = Space(
-        engine.kubectl.__globals__["KUBECTL"], engine.kubeconfig, "t-streams", tmp_path_factory.mktemp("home")
+        Path(sys.executable).with_name("kubectl"), engine.kubeconfig, "t-streams", tmp_path_factory.mktemp("home")
     )
     serve = {"name": "main", "image": PYTHON, "command": ["python3", "-c", ECHO]}
     space.run(pod("two", container(), container(name="other")), pod("echo", serve))
@@ -103,15 +102,13 @@ def resident(engine):
 
 
 def started_with(word):
-    """The pids of processes that have this argument."""
+    """The pids of processes in containers that have this argument."""
     found = []
     for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and word.encode() in (folder / "cmdline").read_bytes().split(b"\0"):
-                if (
-                    b"kubectl" not in (folder / "cmdline").read_bytes()
-                    and b"runc" not in (folder / "cmdline").read_bytes()
-                ):
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                arguments = (folder / "cmdline").read_bytes().split(b"\0")
+                if word.encode() in arguments and not arguments[0].endswith((b"kubectl", b"runc")):
                     found.append(int(folder.name))
     return found
 

@@ -28,6 +28,9 @@ from .state import Shelf
 HANG_UP_SECONDS = 5.0
 """How long a command may take to end by itself after its client has gone."""
 
+START_CHECK_SECONDS = 0.05
+START_CHECKS = 100
+
 NOT_FOUND_CODE = 127
 NOT_EXECUTABLE_CODE = 126
 """As a shell's, for a command that is not there, and for one that cannot be run."""
@@ -121,7 +124,11 @@ class Command:
 
     async def _end_it(self) -> None:
         try:
-            # Until the runtime has written the pid there is nobody to signal.
+            for _ in range(START_CHECKS):
+                # Until the runtime has written the pid there is nobody to signal.
+                if self._files.has_run() or self._end.done():
+                    break
+                await asyncio.wait([self._end], timeout=START_CHECK_SECONDS)
             signalled = self._files.signal_group(signal.SIGHUP)
             await asyncio.wait([self._end], timeout=HANG_UP_SECONDS if signalled else REAP_SECONDS)
         finally:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from node_machine import app, container, machine, ready
 
-from grandstand.errors import BadRequest, NotFound, PortUnreachable
+from grandstand.errors import BadRequest, NotFound, PortUnreachable, RuntimeFailure
 from grandstand.kinds import Key
+from grandstand.node.runtime import Attachment, CommandStreams
+from grandstand.node.runtime.state import shelves
 from grandstand.node.streams import NodeStreams
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -311,6 +313,30 @@ class TestAttached:
         before = ticks()
         await asyncio.sleep(SPIN_SECONDS)
         assert ticks() - before < 20
+
+    async def test_who_stalls_is_detached_and_the_container_goes_on(self, world):
+        await world.create(app("exec cat /dev/zero", stdin=True), terminationGracePeriodSeconds=0)
+        await world.until(ready)
+        runtime = world.parts.runtime
+        shelf = next(shelves(world.parts.engine.data / "containers"))
+        log = shelf.spec().log_path
+        wishes = CommandStreams(stdin=True)
+        session = Attachment(shelf, shelf.record().monitor.pid, shelf.spec(), wishes, stall_seconds=0.5)
+        assert (await session.read())[0] == 1
+        async with asyncio.timeout(10):
+            while (size := log.stat().st_size) != await later(log):
+                pass  # the monitor writes on, until the socket is full
+            while log.stat().st_size == size:
+                await asyncio.sleep(0.01)
+        with pytest.raises(RuntimeFailure, match=r"detached: nothing was read for 0\.5 s"):
+            await output(session)
+        await session.hang_up()
+        assert runtime.pid(shelf.id) is not None
+
+
+async def later(log: Path) -> int:
+    await asyncio.sleep(0.1)
+    return log.stat().st_size
 
 
 class TestPorts:

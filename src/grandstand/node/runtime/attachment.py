@@ -30,7 +30,15 @@ _LONGEST_OUTPUT = 8192 + 1
 class Attachment:
     """The open streams. Read until there is no more, which is when the container has ended; `hang_up` at last."""
 
-    def __init__(self, shelf: Shelf, monitor: int, spec: ContainerSpec, streams: CommandStreams) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        monitor: int,
+        spec: ContainerSpec,
+        streams: CommandStreams,
+        *,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
         """Raises RuntimeFailure when the monitor does not answer."""
         self._connection: socket.socket | None = _connected(shelf)
         self._shelf = shelf
@@ -38,6 +46,7 @@ class Attachment:
         self._streams = streams
         self._watch: asyncio.TimerHandle | None = None
         self._stalled = False
+        self._stall_seconds = stall_seconds
         piped = streams.stdin and spec.stdin and not spec.tty
         self._inlet = Inlet(open_stdin(shelf, monitor) if piped else None)
 
@@ -59,10 +68,12 @@ class Attachment:
             if not packet:
                 break
             if self._wants(number := packet[0] - 1):
-                self._watch = asyncio.get_running_loop().call_later(STALL_SECONDS, self._detach)
+                self._watch = asyncio.get_running_loop().call_later(self._stall_seconds, self._detach)
                 return number, packet[1:]
         if self._stalled:
-            raise RuntimeFailure(f"detached: nothing was read for {STALL_SECONDS:g} s, and the container had to wait")
+            raise RuntimeFailure(
+                f"detached: nothing was read for {self._stall_seconds:g} s, and the container had to wait"
+            )
         return None
 
     def _wants(self, number: int) -> bool:

@@ -263,7 +263,7 @@ def test_cp_there_and_back(place, tmp_path):
     assert (back / "sub" / "large").read_bytes() == (there / "sub" / "large").read_bytes()
     # kubectl does not always wait for tar's exit code: an empty archive is a whole one.
     said = place.try_kubectl("cp", "two:/none", tmp_path / "none", "-c", "main")
-    assert "/none: Cannot stat: No such file or directory" in said.error
+    assert "/none: Cannot stat: No such file or directory" in said.out + said.error
 
 
 class Forward:

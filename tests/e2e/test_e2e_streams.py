@@ -261,9 +261,6 @@ def test_cp_there_and_back(place, tmp_path):
     assert place.kubectl("exec", "two", "-c", "main", "--", "cat", "/tmp/copied/small") == "hello\n"
     place.kubectl("cp", "two:/tmp/copied", back, "-c", "main")
     assert (back / "sub" / "large").read_bytes() == (there / "sub" / "large").read_bytes()
-    # kubectl does not always wait for tar's exit code: an empty archive is a whole one.
-    said = place.try_kubectl("cp", "two:/none", tmp_path / "none", "-c", "main")
-    assert "/none: Cannot stat: No such file or directory" in said.out + said.error
 
 
 class Forward:

@@ -143,8 +143,9 @@ class TestCommands:
         async with no_descriptor_more(world), world.streams.execute("default", "web", wishes) as session:
             assert b"all\r\nxterm\r\n" in await until(session, b"xterm")
             session.resize(101, 33)
-            await session.write(b"stty size\n")
-            await until(session, b"33 101")
+            # The size travels beside what is typed.
+            await session.write(b'until [ "$(stty size)" = "33 101" ]; do sleep 0.1; done; echo "now $(stty size)"\n')
+            await until(session, b"now 33 101")
             await session.write(b"echo now it sl''eeps; sleep 100\n")
             await until(session, b"sleeps")
             await session.write(b"\x03")
@@ -229,6 +230,16 @@ class TestCommands:
             async with no_descriptor_more(world), world.streams.execute("default", "web", Wishes(("sleep", "4324"))):
                 pass
         assert (processes("4324"), folders(world)) == ([], [])
+
+    async def test_a_command_of_an_engine_that_died_is_ended_by_the_next(self, world):
+        await world.create(app(), terminationGracePeriodSeconds=0)
+        await world.until(ready)
+        async with world.streams.execute("default", "web", shell("echo up; exec sleep 4326")) as session:
+            await until(session, b"up")
+            await world.restart()
+            await output(session)
+            assert (processes("4326"), folders(world)) == ([], [])
+        await world.until(ready)
 
     async def test_a_command_ends_with_its_container(self, world):
         await world.create(app(), terminationGracePeriodSeconds=0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from grandstand.node.processes import is_running
 
 from .conmon import Conmon
+from .executing import end_commands
 from .exits import UNKNOWN_CODE, ContainerExit
 from .host import boot_id
 from .spec import ContainerSpec
@@ -48,6 +49,7 @@ def adopted(shelf: Shelf, conmon: Conmon, exit_of: Callable[[Shelf], ContainerEx
         # Both went without a word: a reboot, or somebody who kills everything.
         shelf.write_exit(UNKNOWN_CODE)
         found = exit_of(shelf)
+    end_commands(shelf, spec.cgroup)
     started_at = _started_at(shelf, record, conmon)
     running = found is None and started_at is not None
     return Adopted(shelf.id, spec.pod_uid, pid, record.created_at, started_at, running=running, exit=found, spec=spec)

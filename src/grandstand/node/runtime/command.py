@@ -21,7 +21,7 @@ from grandstand.node.descriptors import Inlet, Outlets
 from grandstand.node.processes import reaped
 
 from .conmon import ENVIRONMENT
-from .executing import REAP_SECONDS, ExecFiles
+from .executing import FOLDER_PREFIX, REAP_SECONDS, ExecFiles
 from .oci import OciRuntime
 from .state import Shelf
 
@@ -59,7 +59,7 @@ class Command:
     def __init__(
         self, runtime: OciRuntime, runtime_root: Path, shelf: Shelf, args: tuple[str, ...], streams: CommandStreams
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory(dir=shelf.directory, prefix="exec-")
+        self._folder = tempfile.TemporaryDirectory(dir=shelf.directory, prefix=FOLDER_PREFIX)
         self._files = ExecFiles(Path(self._folder.name))
         self._streams = streams
         self._terminal: int | None = None
@@ -85,8 +85,10 @@ class Command:
     async def code(self) -> int:
         """The exit code, when `read` has given None. Raises RuntimeFailure when it could not be run at all."""
         await asyncio.shield(self._end)
-        if self._files.has_run():
-            return self._process.returncode
+        # Without its directory: the container has been removed meanwhile.
+        if self._files.has_run() or not self._files.process.exists():
+            code = self._process.returncode
+            return code if code >= 0 else 128 - code
         failure = self._files.failure("")
         if (code := failure_code(failure)) is None:
             raise RuntimeFailure(failure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import tempfile
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from .oci import OciRuntime
 from .state import Shelf
 
 REAP_SECONDS = 2
+FOLDER_PREFIX = "exec-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ async def execute(
 
     Raises ExecTimeout after killing the command's process group, and RuntimeFailure when it could not be run at all.
     """
-    with tempfile.TemporaryDirectory(dir=shelf.directory, prefix="exec-") as folder:
+    with tempfile.TemporaryDirectory(dir=shelf.directory, prefix=FOLDER_PREFIX) as folder:
         files = ExecFiles(Path(folder))
         files.write_process(shelf, args)
         command: list[str | Path] = [
@@ -99,6 +101,18 @@ class ExecFiles:
                 if entry.get("level") in ("error", "fatal"):
                     return str(entry.get("msg"))
         return logged_error(output) or "the runtime ended without a word"
+
+
+def end_commands(shelf: Shelf, cgroup: str) -> None:
+    """Kill the commands that an earlier engine has begun in a container: nobody is left to hear of them."""
+    for folder in shelf.directory.glob(f"{FOLDER_PREFIX}*"):
+        files = ExecFiles(folder)
+        with contextlib.suppress(OSError, ValueError):
+            # The pid may be another process's by now.
+            lines = Path(f"/proc/{int(files.pid.read_text())}/cgroup").read_text().splitlines()
+            if any(line.endswith(f"/{cgroup}") for line in lines):
+                files.signal_group(signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _wait(program: Program, files: ExecFiles, timeout_seconds: float) -> Finished | None:

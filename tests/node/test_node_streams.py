@@ -271,7 +271,7 @@ class TestCommands:
 
 class TestAttached:
     async def test_input_that_is_open_once(self, world):
-        script = "echo first; cat; echo over >&2; sleep 3600"
+        script = "cat; echo over >&2; sleep 3600"
         await world.create(app(script, stdin=True, stdinOnce=True), terminationGracePeriodSeconds=0)
         await world.until(ready)
         async with world.streams.attach("default", "web", Wishes(stdin=True)) as session:

@@ -28,8 +28,8 @@ from grandstand.node.network import Network, ServiceRules
 from grandstand.node.node_status import NodeKeeper
 from grandstand.node.removal import remove_everything
 from grandstand.node.runtime import detect
-from grandstand.node.usage import UsageMeter
 from grandstand.node.streams import NodeStreams
+from grandstand.node.usage import UsageMeter
 from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.recorder import Recorder
 from grandstand.reconcile.runner import Runner

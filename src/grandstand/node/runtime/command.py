@@ -57,10 +57,16 @@ class Command:
     """
 
     def __init__(
-        self, runtime: OciRuntime, runtime_root: Path, shelf: Shelf, args: tuple[str, ...], streams: CommandStreams
+        self,
+        runtime: OciRuntime,
+        runtime_root: Path,
+        shelf: Shelf,
+        cgroup: str,
+        args: tuple[str, ...],
+        streams: CommandStreams,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(dir=shelf.directory, prefix=FOLDER_PREFIX)
-        self._files = ExecFiles(Path(self._folder.name))
+        self._files = ExecFiles(Path(self._folder.name), cgroup)
         self._streams = streams
         self._terminal: int | None = None
         try:

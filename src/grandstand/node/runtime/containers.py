@@ -215,14 +215,15 @@ class Runtime:
             raise RuntimeFailure("there is no command to run")
         if self.pid(container_id) is None:
             raise NoSuchContainer(f"container {container_id} does not run")
-        root = self._conmon.runtime_root
-        return await execute(self.oci, root, self._shelf(container_id), args, timeout_seconds, output_limit)
+        root, cgroup = self._conmon.runtime_root, self._spec(container_id).cgroup
+        return await execute(self.oci, root, self._shelf(container_id), cgroup, args, timeout_seconds, output_limit)
 
     def command(self, container_id: str, args: tuple[str, ...], streams: CommandStreams) -> Command:
         """Start a command as the container's own process runs, with streams. Raises NoSuchContainer."""
         if self.pid(container_id) is None:
             raise NoSuchContainer(f"container {container_id} does not run")
-        return Command(self.oci, self._conmon.runtime_root, self._shelf(container_id), args, streams)
+        shelf, cgroup = self._shelf(container_id), self._spec(container_id).cgroup
+        return Command(self.oci, self._conmon.runtime_root, shelf, cgroup, args, streams)
 
     def attach(self, container_id: str, streams: CommandStreams) -> Attachment:
         """Join the streams of the container's own process. Raises NoSuchContainer, RuntimeFailure."""

@@ -38,6 +38,7 @@ async def execute(
     runtime: OciRuntime,
     runtime_root: Path,
     shelf: Shelf,
+    cgroup: str,
     args: tuple[str, ...],
     timeout_seconds: float,
     output_limit: int = DEFAULT_OUTPUT_LIMIT,
@@ -49,7 +50,7 @@ async def execute(
     Raises ExecTimeout after killing the command's process group, and RuntimeFailure when it could not be run at all.
     """
     with tempfile.TemporaryDirectory(dir=shelf.directory, prefix=FOLDER_PREFIX) as folder:
-        files = ExecFiles(Path(folder))
+        files = ExecFiles(Path(folder), cgroup)
         files.write_process(shelf, args)
         command: list[str | Path] = [
             *(runtime.path, "--root", runtime_root, "--log", files.log, "--log-format", "json"),
@@ -67,7 +68,8 @@ async def execute(
 class ExecFiles:
     """What passes between us and the runtime for one command, in a directory of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cgroup: str) -> None:
+        self._cgroup = cgroup
         self.pid = folder / "pid"
         self.log = folder / "log"
         self.process = folder / "process.json"
@@ -86,12 +88,18 @@ class ExecFiles:
 
     def signal_group(self, number: int) -> bool:
         """Whether there was one. The runtime made the command the leader of a session of its own."""
-        with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+        with contextlib.suppress(OSError, ValueError):
             pid = int(self.pid.read_text())
-            if os.getpgid(pid) == pid:
+            # A command that has ended may have left its output open to others for hours: its pid may be anybody's.
+            if os.getpgid(pid) == pid and self._is_inside(pid):
                 os.killpg(pid, number)
                 return True
         return False
+
+    def _is_inside(self, pid: int) -> bool:
+        """Whether a process belongs to the container."""
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+        return any(f"/{self._cgroup}/" in f"{line}/" for line in lines)
 
     def failure(self, output: str) -> str:
         """What the runtime logged last, or else has written."""
@@ -106,12 +114,7 @@ class ExecFiles:
 def end_commands(shelf: Shelf, cgroup: str) -> None:
     """Kill the commands that an earlier engine has begun in a container: nobody is left to hear of them."""
     for folder in shelf.directory.glob(f"{FOLDER_PREFIX}*"):
-        files = ExecFiles(folder)
-        with contextlib.suppress(OSError, ValueError):
-            # The pid may be another process's by now.
-            lines = Path(f"/proc/{int(files.pid.read_text())}/cgroup").read_text().splitlines()
-            if any(line.endswith(f"/{cgroup}") for line in lines):
-                files.signal_group(signal.SIGKILL)
+        ExecFiles(folder, cgroup).signal_group(signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
 
 

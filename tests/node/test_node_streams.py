@@ -294,8 +294,11 @@ class TestAttached:
         await world.create(app("exec sh", stdin=True, tty=True), terminationGracePeriodSeconds=0)
         await world.until(ready)
         async with world.streams.attach("default", "web", Wishes(stdin=True, tty=True)) as session:
-            session.resize(102, 34)
-            await session.write(b"stty size; echo $TERM\n")
+            for columns in range(40, 103):
+                session.resize(columns, 34)
+            await session.write(b'echo "is $(stty size)"\n')
+            await until(session, b"is 34 102")
+            await session.write(b"echo $TERM\n")
             assert b"xterm\r\n" in await until(session, b"xterm\r\n")
             await session.write(b"exit\n")
             await output(session)

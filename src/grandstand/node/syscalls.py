@@ -11,7 +11,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
 NEW_UTS, NEW_IPC, NEW_NET = 0x04000000, 0x08000000, 0x40000000
-_OPENAT2 = 437  # the same on every architecture
+_OPENAT2, _PIDFD_GETFD = 437, 438  # the same on every architecture
 _NO_MAGIC_LINKS, _NO_LINKS, _BENEATH, _IN_ROOT = 0x02, 0x04, 0x08, 0x10
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -41,6 +41,13 @@ def unshare(flags: int) -> None:
 def join(descriptor: int, kind: int) -> None:
     """Put the calling thread, and no other, into the namespace of this kind that a descriptor refers to."""
     _check(_libc.setns(descriptor, kind), "a namespace")
+
+
+def copy_descriptor(process: int, number: int) -> int:
+    """A descriptor of our own for what another process (a pidfd) has open under a number; see pidfd_getfd(2)."""
+    descriptor = int(_libc.syscall(ctypes.c_long(_PIDFD_GETFD), process, number, 0))
+    _check(min(descriptor, 0), f"descriptor {number}")
+    return descriptor
 
 
 def set_hostname(name: str) -> None:

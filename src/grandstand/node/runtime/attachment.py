@@ -10,11 +10,11 @@ import socket
 from grandstand.errors import RuntimeFailure
 from grandstand.node.descriptors import Inlet, any_readable, writable
 
-from .command import CommandStreams
+from .command import CommandStreams, set_size
 from .conmon import resize_terminal
+from .past_monitor import open_stdin, open_terminal
 from .spec import ContainerSpec
 from .state import Shelf
-from .stdin_pipe import open_stdin
 
 STALL_SECONDS = 10.0
 """The monitor waits for everyone who is attached, and the container for the monitor: who takes nothing for so long is
@@ -48,6 +48,7 @@ class Attachment:
         self._stalled = False
         self._stall_seconds = stall_seconds
         piped = streams.stdin and spec.stdin and not spec.tty
+        self._terminal = open_terminal(monitor) if spec.tty else None
         self._inlet = Inlet(open_stdin(shelf, monitor) if piped else None)
 
     async def read(self) -> tuple[int, bytes] | None:
@@ -105,12 +106,17 @@ class Attachment:
                 self._connection.shutdown(socket.SHUT_WR)
 
     def resize(self, columns: int, rows: int) -> None:
-        if self._spec.tty:
+        if self._terminal is not None:
+            set_size(self._terminal, columns, rows)
+        elif self._spec.tty:
             resize_terminal(self._shelf, columns, rows)
 
     async def hang_up(self) -> None:
         """Leave. The container goes on."""
         self._inlet.close()
+        if self._terminal is not None:
+            os.close(self._terminal)
+            self._terminal = None
         if self._watch is not None:
             self._watch.cancel()
         if self._connection is not None:

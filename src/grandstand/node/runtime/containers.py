@@ -27,10 +27,10 @@ from .executing import ExecResult, execute
 from .exits import UNKNOWN_CODE, ContainerExit, read_exit
 from .host import boot_id, read_devices, read_host
 from .oci import OciRuntime, detect, find_conmon
+from .past_monitor import remember_stdin
 from .spec import ContainerSpec
 from .starting import release
 from .state import Record, Shelf, shelves
-from .stdin_pipe import remember_stdin
 
 LOG_CHECK_SECONDS = 2
 # After a log was too long: a program can write 300 MB a second, and the disk is everybody's.

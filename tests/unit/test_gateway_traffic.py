@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from grandstand.gateway.haproxy import Counters, Place
-from grandstand.gateway.traffic import ACTIVATOR, TrafficMeter
+from grandstand.gateway.haproxy import ACTIVATOR, Counters, Place
+from grandstand.gateway.traffic import TrafficMeter
 from grandstand.kinds import Key
 
 WEB = Key("default", "web")

@@ -14,11 +14,9 @@ from typing import NamedTuple
 from grandstand.kinds import Key
 from grandstand.measurements import Traffic
 
-from .haproxy import Counters, Place
+from .haproxy import ACTIVATOR, Counters, Place
 
 WINDOW_SECONDS = 1.0
-ACTIVATOR = "activator"
-"""The server of every backend that holds requests while there is nobody to serve them."""
 
 
 class Sample(NamedTuple):

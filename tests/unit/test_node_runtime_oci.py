@@ -91,9 +91,11 @@ def test_nothing_installed_names_the_packages():
             'runc create failed: exec: "/x": no',
         ),
         ("crun: cgroups in hybrid mode not supported\n", "crun: cgroups in hybrid mode not supported"),
+        ('time="T" level=fatal msg=EOF\n', "EOF"),
+        ('time="T" level=fatal msg="a\\nb\\tc"\n', "a\nb\tc"),
         ("", ""),
     ],
-    ids=["logrus", "plain", "nothing"],
+    ids=["logrus", "plain", "unquoted", "escaped", "nothing"],
 )
 def test_logged_error(text, message):
     assert logged_error(text) == message

@@ -76,7 +76,9 @@ def decided(
         (spec(), [Measured(90)], 0, 0, Active.DISABLED, None),
         (spec(least=0), [Measured(1)], 0, 1, Active.VALID, Limit.NONE),
         (spec(least=0), [Measured(25)], 0, 3, Active.VALID, Limit.NONE),
-        (spec(least=0), [Measured(500)], 0, 4, Active.VALID, Limit.UP_RATE),
+        (spec(least=0), [Measured(85)], 0, 9, Active.VALID, Limit.NONE),
+        (spec(least=0), [Measured(500)], 0, 10, Active.VALID, Limit.MOST),
+        (spec(least=0, up=replace(DEFAULT_UP, window_seconds=1.0)), [Measured(85)], 0, 4, Active.VALID, Limit.UP_RATE),
         (spec(least=0), [Measured(0)], 0, 0, Active.VALID, Limit.NONE),
         (spec(CPU, IN_FLIGHT, least=0), [using(0, 0), Measured(1)], 0, 1, Active.VALID, Limit.NONE),
         (spec(least=0, down=AT_ONCE), [Measured(0)], 3, 0, Active.VALID, Limit.NONE),
@@ -86,7 +88,15 @@ def decided(
         *("twice the load", "within the tolerance", "beyond the tolerance", "cpu", "the second is higher"),
         *("the first is higher", "one fails, up", "one fails, down", "all fail", "external", "most", "too fast"),
         *("least", "above the bounds", "below the bounds", "switched off", "from zero", "from zero, ratio"),
-        *("from zero, too fast", "stays at zero", "from zero, without Pods", "to zero", "down is disabled"),
+        *(
+            "from zero, a burst",
+            "from zero, most",
+            "from zero, by a policy of its own",
+            "stays at zero",
+            "from zero, without Pods",
+            "to zero",
+            "down is disabled",
+        ),
     ],
 )
 def test_replicas(wanted, readings, current, replicas, active, limit) -> None:
@@ -144,6 +154,17 @@ def test_a_change_counts_once_it_has_happened_and_only_then() -> None:
     assert done.memory.changes == (Change(NOW + 1, 6),)
     assert (done.replicas, done.limit) == (12, Limit.UP_RATE)
     assert decided(wanted, [Measured(900)], 12, done.memory, NOW + 17).replicas == 24
+
+
+def test_while_nobody_is_ready_a_wake_up_goes_on_and_does_not_count_as_a_change() -> None:
+    wanted, none_ready = spec(least=0, most=100), 0
+    memory = Memory((Wish(NOW - 1, 0),), begun=True)
+    first = decide(wanted, memory, [Measured(1)], Replicas(0, none_ready), NOW, Timing())
+    second = decide(wanted, first.memory, [Measured(800)], Replicas(1, none_ready), NOW + 0.01, Timing())
+    assert (first.replicas, second.replicas) == (1, 80)
+    third = decide(wanted, second.memory, [Measured(800)], Replicas(80, none_ready), NOW + 0.02, Timing())
+    served = decide(wanted, third.memory, [Measured(900)], Replicas(80, 80), NOW + 1, Timing())
+    assert (served.replicas, served.memory.changes) == (90, ())
 
 
 loads = st.lists(st.one_of(st.floats(0, 500), st.none()), min_size=1, max_size=40)

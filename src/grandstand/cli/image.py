@@ -57,9 +57,12 @@ def build(data: Path, tag: str, file: Path | None, arguments: tuple[str, ...], i
     """Build an image from the Containerfile (or Dockerfile) in CONTEXT."""
     pairs = dict(_pair(argument) for argument in arguments)
     images = open_images(data)
+    before = images.find(tag)
     built = asyncio.run(
         images.build(context, tag, containerfile=file, build_args=pairs, show=_show, if_changed=if_changed)
     )
+    if if_changed and before is not None and before.id == built.id:
+        click.echo(f"{tag} is up to date: nothing has changed that it is built from", err=True)
     _say(tag, built)
 
 

@@ -40,7 +40,7 @@ def sources_of(pod: Object, container: str, *, everything: bool) -> tuple[list[S
     wanted = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER, "")
     chosen = wanted if wanted in main else main[0]
     others = [*main, *(f"{each} (init)" for each in initial)]
-    note = f'Defaulted container "{chosen}" out of: {", ".join(others)}' if len(others) > 1 and not wanted else ""
+    note = f'Defaulted container "{chosen}" out of: {", ".join(others)}' if len(others) > 1 and chosen != wanted else ""
     return [Source(name, chosen)], note
 
 

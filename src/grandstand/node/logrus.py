@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+_MESSAGE = re.compile(r'level=(?:error|fatal) msg=(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))')
+_ESCAPED = {"n": "\n", "t": "\t"}
+
 
 def logged_error(text: str) -> str:
     """The error in it: the last `msg` of a line of the level error or fatal, or the text as it is."""
-    messages = re.findall(r'level=(?:error|fatal) msg="((?:[^"\\]|\\.)*)"', text)
-    if messages:
-        return re.sub(r'\\(["\\])', r"\1", messages[-1])
-    return text.strip()
+    messages = _MESSAGE.findall(text)
+    if not messages:
+        return text.strip()
+    quoted, bare = messages[-1]
+    return re.sub(r"\\(.)", lambda found: _ESCAPED.get(found[1], found[1]), quoted) or bare

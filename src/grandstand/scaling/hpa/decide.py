@@ -4,8 +4,9 @@
     replicas = the wish within stabilization windows, scaling policies, and least..most
 
 Outside least..most the bound itself is taken, without a metric. At zero, and with at least one wanted, nothing is done:
-so a user switches an HPA off. Source: the Kubernetes documentation, "Horizontal Pod Autoscaling"; conditions and their
-messages are those of its controller.
+so a user switches an HPA off. A target that may be zero, and of which no Pod is ready, is woken without the default
+policies for scaling up: requests wait for it. Source: the Kubernetes documentation, "Horizontal Pod Autoscaling";
+conditions and their messages are those of its controller.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from .behavior import Change, Wish, least_reachable, most_reachable, stabilized
+from .behavior import DEFAULT_UP, Change, Wish, least_reachable, most_reachable, stabilized
 from .samples import Timing
 from .spec import MetricKind, Spec
 from .wishes import MetricFailure, MetricWish, Reading, Replicas, wish_of
@@ -109,7 +110,8 @@ def decide(
 ) -> Decision:
     """What is wanted now; `readings` are of `spec.metrics`, in their order."""
     current = replicas.wanted
-    memory = _recent(memory, spec, current, now)
+    waking = spec.least == 0 and replicas.ready == 0 and spec.up == DEFAULT_UP
+    memory = _recent(memory, spec, current, now, count=not waking)
     if current == 0 and spec.least > 0:
         return Decision(0, "", Able.GOT_SCALE, Active.DISABLED, DISABLED_MESSAGE, None, (), memory)
     if not memory.begun:  # also after a restart: what there is was wished for by somebody
@@ -119,7 +121,7 @@ def decide(
             wish_of(metric, reading, replicas, now, spec.tolerance, timing)
             for metric, reading in zip(spec.metrics, readings, strict=True)
         )
-        decision = _by_metrics(spec, memory, found, current, now)
+        decision = _by_metrics(spec, memory, found, current, now, waking=waking)
     else:
         decision = _into_bounds(spec, memory, current)
     if decision.replicas in (None, current):
@@ -127,12 +129,12 @@ def decide(
     return replace(decision, memory=replace(decision.memory, asked=(current, decision.replicas)))
 
 
-def _recent(memory: Memory, spec: Spec, current: int, now: float) -> Memory:
-    """What still counts of a memory, with the change that has happened since."""
+def _recent(memory: Memory, spec: Spec, current: int, now: float, *, count: bool) -> Memory:
+    """What still counts of a memory, with the change that has happened since, where changes count."""
     window = max(spec.up.window_seconds, spec.down.window_seconds)
     period = max((policy.period_seconds for rules in (spec.up, spec.down) for policy in rules.policies), default=0.0)
     changes = tuple(change for change in memory.changes if change.at > now - period)
-    if memory.asked is not None and current == memory.asked[1]:
+    if count and memory.asked is not None and current == memory.asked[1]:
         changes = (*changes, Change(now, memory.asked[1] - memory.asked[0]))
     return Memory(tuple(wish for wish in memory.wishes if wish.at > now - window), changes, begun=memory.begun)
 
@@ -153,7 +155,13 @@ def _into_bounds(spec: Spec, memory: Memory, current: int) -> Decision:
 
 
 def _by_metrics(
-    spec: Spec, memory: Memory, found: tuple[MetricWish | MetricFailure, ...], current: int, now: float
+    spec: Spec,
+    memory: Memory,
+    found: tuple[MetricWish | MetricFailure, ...],
+    current: int,
+    now: float,
+    *,
+    waking: bool,
 ) -> Decision:
     wishes = [each for each in found if isinstance(each, MetricWish)]
     failure = next((each for each in found if isinstance(each, MetricFailure)), None)
@@ -164,7 +172,7 @@ def _by_metrics(
         return Decision(None, "", Able.GOT_SCALE, FAILURES[failure.metric.kind], message, None, found, memory)
     title = highest.metric.title
     replicas, able = _stabilized(spec, memory, highest.replicas, current, now)
-    replicas, limit = _limited(spec, memory, replicas, current, now)
+    replicas, limit = _limited(spec, memory, replicas, current, now, waking=waking)
     return Decision(
         replicas,
         f"{title} above target" if replicas > current else "All metrics below target" if replicas < current else "",
@@ -190,9 +198,9 @@ def _stabilized(spec: Spec, memory: Memory, wish: int, current: int, now: float)
     return replicas, Able.HELD_UP if replicas < wish else Able.READY
 
 
-def _limited(spec: Spec, memory: Memory, wish: int, current: int, now: float) -> tuple[int, Limit]:
+def _limited(spec: Spec, memory: Memory, wish: int, current: int, now: float, *, waking: bool) -> tuple[int, Limit]:
     if wish > current:
-        reachable = most_reachable(current, memory.changes, now, spec.up)
+        reachable = spec.most if waking else most_reachable(current, memory.changes, now, spec.up)
         highest, limit = (reachable, Limit.UP_RATE) if reachable < spec.most else (spec.most, Limit.MOST)
         return (highest, limit) if wish > highest else (wish, Limit.NONE)
     if wish < current:

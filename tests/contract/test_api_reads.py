@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 from api_server_world import World, config_map, deployment, pod, running
 
+from grandstand.api.measured import MEASURED
 from grandstand.client import WriteOptions
 from grandstand.errors import Expired
-from grandstand.kinds.resources import CONFIG_MAPS
+from grandstand.kinds.resources import CONFIG_MAPS, RESOURCES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -311,7 +312,7 @@ class TestDiscovery:
                 if "list" in resource["verbs"]:
                     await world.ask("GET", f"{root}/{resource['name']}", expect=200)
                     seen += 1
-        assert seen == 14
+        assert seen == len(RESOURCES) + len(MEASURED)
 
     @pytest.mark.parametrize(("path", "groups"), [("/api", [None]), ("/apis", ["apps", "autoscaling"])])
     async def test_aggregated(self, world, path, groups):

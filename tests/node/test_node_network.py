@@ -141,12 +141,13 @@ async def test_pods_of_another_engine_are_as_far_as_the_world(
     port = free_port()
     served = await pod(network, "served", host_ports=(HostPort("", port, 8000),))
     serve(served, 8000)
-    serve(None, port + 1, "machine")
+    own_port = free_port()
+    serve(None, own_port, "machine")
     with fresh_engine(tmp_path_factory.mktemp("other")) as other:
         theirs = Network(other)
         await theirs.start()
         stranger = await pod(theirs, "stranger")
-        for address, number in ((served.address, 8000), (str(network.engine.bridge_address), port + 1)):
+        for address, number in ((served.address, 8000), (str(network.engine.bridge_address), own_port)):
             with pytest.raises(TimeoutError):
                 inside(stranger.network, lambda to=(address, number): socket.create_connection(to, 0.3))
         assert call(stranger, str(other.bridge_address), port)[0] == "served"

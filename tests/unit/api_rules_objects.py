@@ -7,7 +7,16 @@ from typing import Any
 
 from grandstand.api import rules
 from grandstand.kinds import Object, Resource
-from grandstand.kinds.resources import DEPLOYMENTS, INGRESSES, PODS, SERVICES
+from grandstand.kinds.resources import (
+    ANALYSIS_RUNS,
+    ANALYSIS_TEMPLATES,
+    CLUSTER_ANALYSIS_TEMPLATES,
+    DEPLOYMENTS,
+    INGRESSES,
+    PODS,
+    ROLLOUTS,
+    SERVICES,
+)
 
 NOW = 1_800_000_000.0
 
@@ -100,4 +109,25 @@ def _told(resource: Resource, obj: Object, old: Object | None) -> list[str]:
     return [f"{cause.field}: {cause.message}" for cause in rules.validate(resource, obj, old)]
 
 
-FINE = {PODS: pod(), DEPLOYMENTS: deployment(), SERVICES: service(), INGRESSES: ingress()}
+def rollout(**spec: Any) -> Object:
+    strategy = {"strategy": {"blueGreen": {"activeService": "web"}}}
+    return {**deployment(**strategy, **spec), "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
+
+
+def analysis() -> Object:
+    """The spec of an AnalysisTemplate or AnalysisRun."""
+    query = {"service": "web", "metric": "error_share"}
+    metric = {"name": "errors", "interval": "5s", "provider": {"plugin": {"grandstand.dev/gateway": query}}}
+    return {"metrics": [metric]}
+
+
+FINE = {
+    ANALYSIS_TEMPLATES: plain("AnalysisTemplate", spec=analysis()),
+    CLUSTER_ANALYSIS_TEMPLATES: plain("ClusterAnalysisTemplate", metadata={"name": "it"}, spec=analysis()),
+    ANALYSIS_RUNS: plain("AnalysisRun", spec=analysis()),
+    PODS: pod(),
+    DEPLOYMENTS: deployment(),
+    SERVICES: service(),
+    INGRESSES: ingress(),
+    ROLLOUTS: rollout(),
+}

@@ -15,6 +15,7 @@ from .network import Endpoint, EndpointSlice, Ingress, Service, ServicePort
 from .pods import Container, ContainerStatus, Pod, Probe
 from .quantity import millicores, parse_quantity, whole_bytes
 from .resources import BY_KIND, BY_PATH, RESOURCES, Resource
+from .rollouts import AnalysisRun, Rollout
 from .workloads import Deployment, Namespace, Node, ReplicaSet
 
 V = TypeVar("V", bound=View)
@@ -29,6 +30,7 @@ __all__ = [
     "BY_KIND",
     "BY_PATH",
     "RESOURCES",
+    "AnalysisRun",
     "Condition",
     "Container",
     "ContainerStatus",
@@ -48,6 +50,7 @@ __all__ = [
     "Probe",
     "ReplicaSet",
     "Resource",
+    "Rollout",
     "Scale",
     "Service",
     "ServicePort",

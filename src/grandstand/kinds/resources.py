@@ -50,6 +50,12 @@ INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress", True, ("
 HORIZONTAL_POD_AUTOSCALERS = Resource(
     "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", True, ("hpa",), ("status",), ("all",)
 )
+ARGO = ("argoproj.io", "v1alpha1")
+"""Blue-green and canary as Argo Rollouts has them, so that a manifest runs here and there."""
+ROLLOUTS = Resource(*ARGO, "rollouts", "Rollout", True, ("ro",), ("status", "scale"), ("all",))
+ANALYSIS_TEMPLATES = Resource(*ARGO, "analysistemplates", "AnalysisTemplate", True, ("at",))
+CLUSTER_ANALYSIS_TEMPLATES = Resource(*ARGO, "clusteranalysistemplates", "ClusterAnalysisTemplate", False, ("cat",))
+ANALYSIS_RUNS = Resource(*ARGO, "analysisruns", "AnalysisRun", True, ("ar",), ("status",))
 
 RESOURCES: tuple[Resource, ...] = (
     NAMESPACES,
@@ -66,6 +72,10 @@ RESOURCES: tuple[Resource, ...] = (
     LEASES,
     INGRESSES,
     HORIZONTAL_POD_AUTOSCALERS,
+    ROLLOUTS,
+    ANALYSIS_TEMPLATES,
+    CLUSTER_ANALYSIS_TEMPLATES,
+    ANALYSIS_RUNS,
 )
 
 BY_PATH: dict[tuple[str, str, str], Resource] = {(r.group, r.version, r.plural): r for r in RESOURCES}

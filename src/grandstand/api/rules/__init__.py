@@ -9,6 +9,9 @@ from __future__ import annotations
 from grandstand.errors import Cause
 from grandstand.kinds import Object, Resource
 from grandstand.kinds.resources import (
+    ANALYSIS_RUNS,
+    ANALYSIS_TEMPLATES,
+    CLUSTER_ANALYSIS_TEMPLATES,
     CONFIG_MAPS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
@@ -20,12 +23,14 @@ from grandstand.kinds.resources import (
     NODES,
     PODS,
     REPLICA_SETS,
+    ROLLOUTS,
     SECRETS,
     SERVICE_ACCOUNTS,
     SERVICES,
 )
 
 from . import (
+    analysis,
     autoscalers,
     config_maps,
     deployments,
@@ -38,6 +43,7 @@ from . import (
     nodes,
     pods,
     replica_sets,
+    rollouts,
     secrets,
     service_accounts,
     services,
@@ -47,6 +53,9 @@ from .fields import copied, part
 from .kind_rules import KindRules
 
 _RULES: dict[Resource, KindRules] = {
+    ANALYSIS_RUNS: analysis.RUNS,
+    ANALYSIS_TEMPLATES: analysis.TEMPLATES,
+    CLUSTER_ANALYSIS_TEMPLATES: analysis.TEMPLATES,
     CONFIG_MAPS: config_maps.RULES,
     DEPLOYMENTS: deployments.RULES,
     ENDPOINT_SLICES: endpoint_slices.RULES,
@@ -58,6 +67,7 @@ _RULES: dict[Resource, KindRules] = {
     NODES: nodes.RULES,
     PODS: pods.RULES,
     REPLICA_SETS: replica_sets.RULES,
+    ROLLOUTS: rollouts.RULES,
     SECRETS: secrets.RULES,
     SERVICES: services.RULES,
     SERVICE_ACCOUNTS: service_accounts.RULES,

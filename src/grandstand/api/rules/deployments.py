@@ -66,7 +66,7 @@ def _check_strategy(strategy: Object, path: str) -> Causes:
 
 def _check_rolling_update(rolling: Object, path: str) -> Causes:
     for key in ("maxUnavailable", "maxSurge"):
-        yield from _check_amount(rolling.get(key, 0), f"{path}.{key}")
+        yield from check_amount(rolling.get(key, 0), f"{path}.{key}")
     unavailable, surge = rolling.get("maxUnavailable", 0), rolling.get("maxSurge", 0)
     if _is_zero(unavailable) and _is_zero(surge):
         yield invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
@@ -74,7 +74,7 @@ def _check_rolling_update(rolling: Object, path: str) -> Causes:
         yield invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%")
 
 
-def _check_amount(amount: Any, path: str) -> Causes:
+def check_amount(amount: Any, path: str) -> Causes:
     """A number of replicas, or a share of them."""
     if isinstance(amount, str):
         yield from check_name(path, amount, [] if is_percent(amount) else [PERCENT_WRONG])

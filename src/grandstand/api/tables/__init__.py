@@ -19,6 +19,9 @@ def _plain(obj: Object, now: float) -> list[Any]:
 _PLAIN = Layout((NAME, Column("Created At", "When the object was created.", "date")), _plain)
 
 _LAYOUTS: dict[Resource, Layout] = {
+    resources.ANALYSIS_RUNS: workloads.ANALYSIS_RUNS,
+    resources.ANALYSIS_TEMPLATES: workloads.ANALYSIS_TEMPLATES,
+    resources.CLUSTER_ANALYSIS_TEMPLATES: workloads.ANALYSIS_TEMPLATES,
     resources.CONFIG_MAPS: cluster.CONFIG_MAPS,
     resources.DEPLOYMENTS: workloads.DEPLOYMENTS,
     resources.ENDPOINT_SLICES: network.ENDPOINT_SLICES,
@@ -30,6 +33,7 @@ _LAYOUTS: dict[Resource, Layout] = {
     resources.NODES: cluster.NODES,
     resources.PODS: pods.PODS,
     resources.REPLICA_SETS: workloads.REPLICA_SETS,
+    resources.ROLLOUTS: workloads.ROLLOUTS,
     resources.SECRETS: cluster.SECRETS,
     resources.SERVICES: network.SERVICES,
     resources.SERVICE_ACCOUNTS: cluster.SERVICE_ACCOUNTS,

@@ -1,4 +1,4 @@
-"""Show Deployments, ReplicaSets and HorizontalPodAutoscalers as kubectl does."""
+"""Show Deployments, ReplicaSets, Rollouts and HorizontalPodAutoscalers as kubectl does."""
 
 from __future__ import annotations
 
@@ -50,6 +50,22 @@ def _replica_set(replica_set: Object, now: float) -> list[Any]:
         *containers_cells(spec),
         selector_text(part(spec, "selector")),
     ]
+
+
+def _rollout(rollout: Object, now: float) -> list[Any]:
+    spec, status = part(rollout, "spec"), part(rollout, "status")
+    return [
+        name_of(rollout),
+        spec.get("replicas", 1),
+        status.get("replicas") or 0,
+        status.get("updatedReplicas") or 0,
+        status.get("availableReplicas") or 0,
+        age_of(rollout, now),
+    ]
+
+
+def _analysis_run(run: Object, now: float) -> list[Any]:
+    return [name_of(run), part(run, "status").get("phase") or "", age_of(run, now)]
 
 
 def _autoscaler(autoscaler: Object, now: float) -> list[Any]:
@@ -117,6 +133,19 @@ REPLICA_SETS = Layout(
     ),
     _replica_set,
 )
+ROLLOUTS = Layout(
+    (
+        NAME,
+        Column("Desired", "How many Pods there should be.", "integer"),
+        Column("Current", "How many Pods there are.", "integer"),
+        Column("Up-to-date", "How many Pods have the current template.", "integer"),
+        Column("Available", "How many Pods have been ready for minReadySeconds.", "integer"),
+        AGE,
+    ),
+    _rollout,
+)
+ANALYSIS_TEMPLATES = Layout((NAME, AGE), lambda template, now: [name_of(template), age_of(template, now)])
+ANALYSIS_RUNS = Layout((NAME, Column("Status", "How the analysis stands."), AGE), _analysis_run)
 AUTOSCALERS = Layout(
     (
         NAME,

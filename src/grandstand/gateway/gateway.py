@@ -11,8 +11,15 @@ from grandstand.client import Client
 from grandstand.clock import Clock
 from grandstand.engine import Engine
 from grandstand.errors import GrandstandError
-from grandstand.kinds import EndpointSlice, HorizontalPodAutoscaler, Ingress, Key, Object, Pod, Service
-from grandstand.kinds.resources import ENDPOINT_SLICES, HORIZONTAL_POD_AUTOSCALERS, INGRESSES, SECRETS, SERVICES
+from grandstand.kinds import EndpointSlice, HorizontalPodAutoscaler, Ingress, Key, Object, Pod, Rollout, Service
+from grandstand.kinds.resources import (
+    ENDPOINT_SLICES,
+    HORIZONTAL_POD_AUTOSCALERS,
+    INGRESSES,
+    ROLLOUTS,
+    SECRETS,
+    SERVICES,
+)
 from grandstand.reconcile.caches import Caches, Index
 from grandstand.reconcile.informer import Informer
 from grandstand.reconcile.recorder import Recorder
@@ -36,6 +43,7 @@ from .ingress_status import IngressStatus
 from .poller import Known, Poller
 from .routes import Routes, routes_for
 from .servers import Duty, Server, servers_for, serving_names
+from .shares import Shares, shares_in, weighed
 from .starts import why_it_does_not_start
 from .traffic import TrafficMeter
 
@@ -89,6 +97,10 @@ class Gateway:
         self._autoscalers = caches.table(HORIZONTAL_POD_AUTOSCALERS, HorizontalPodAutoscaler)
         self._scalers = caches.informer(HORIZONTAL_POD_AUTOSCALERS)
         self._scalers.subscribe(self._autoscaler_changed)
+        self._rollouts = caches.table(ROLLOUTS, Rollout)
+        self._rolled = caches.informer(ROLLOUTS)
+        self._rolled.subscribe(self._rollout_changed)
+        self._shares: dict[str, Shares] = {}
         self.traffic = TrafficMeter(self.waiting)
         self._statuses = IngressStatus(client, self._ingresses, bind, clock)
         self._routes = Routes({}, {})
@@ -120,9 +132,9 @@ class Gateway:
         """Return when HAProxy runs and serves what there is. Raises GatewayFailure when it cannot."""
         self._home.make()
         await self._activator.listen()
-        for informer in (*self._informers, self._scalers):
+        for informer in (*self._informers, self._scalers, self._rolled):
             self._run(informer.run())
-        for informer in (*self._informers, self._scalers):
+        for informer in (*self._informers, self._scalers, self._rolled):
             await informer.synced()
         await self._apply()
         self._started = True
@@ -227,6 +239,14 @@ class Gateway:
             self._scaled = wakeable_services(self._autoscalers.all())
             self._activator.wake(self._scaled)
 
+    def _rollout_changed(self, key: Key, before: Object | None, after: Object | None) -> None:
+        shares = shares_in(self._rollouts.all())
+        if shares != self._shares:
+            self._shares = shares
+            backends = self._routes.backends.values()
+            self._services_changed.update(each.service for each in backends if each.service.namespace == key.namespace)
+            self._changed.set()
+
     async def _start_failure(self, key: Key) -> StartFailure | None:
         service = self._services.get(key)
         return None if service is None else await why_it_does_not_start(self._client, service, self._scaled.get(key))
@@ -286,7 +306,8 @@ class Gateway:
         self._ending = {uid: duty for uid, duty in self._ending.items() if uid in self._pods}
         for name, backend in self._routes.backends.items():
             if name not in self._servers or backend.service in changed:
-                self._servers[name] = servers_for(backend, self._slices[backend.service], self._ending)
+                servers = servers_for(backend, self._slices[backend.service], self._ending)
+                self._servers[name] = weighed(servers, self._shares.get(backend.service.namespace, {}))
 
     def _wanted(self) -> Wanted:
         certificates = {listed(each): each for each in self._certificates}

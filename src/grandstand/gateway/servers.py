@@ -30,6 +30,7 @@ class Server:
     duty: Duty
     pod_uid: str = ""
     weight: int = 100
+    pod_name: str = ""
 
     @property
     def name(self) -> str:
@@ -52,7 +53,7 @@ def servers_for(backend: Backend, slices: Iterable[EndpointSlice], ending: Mappi
     for endpoint, address, port in found:
         serving = _is_ready(endpoint) if ready else _is_ready(endpoint) or _serves_last(endpoint)
         duty = ending.get(_uid(endpoint), Duty.SERVING if serving else Duty.FINISHING)
-        server = Server(address, port, duty, _uid(endpoint))
+        server = Server(address, port, duty, _uid(endpoint), pod_name=_name(endpoint))
         known = servers.get(server.name)
         if known is None or known.duty is not Duty.SERVING:
             servers[server.name] = server
@@ -81,6 +82,10 @@ def _is_ready(endpoint: Endpoint) -> bool:
 def _serves_last(endpoint: Endpoint) -> bool:
     conditions = endpoint.conditions
     return bool(conditions.terminating) and conditions.serving is not False
+
+
+def _name(endpoint: Endpoint) -> str:
+    return endpoint.target_ref.name if endpoint.target_ref is not None else ""
 
 
 def _uid(endpoint: Endpoint) -> str:

@@ -135,6 +135,10 @@ class TrafficMeter:
         found = None if window is None else window.traffic(self._held(service))
         return None if found is None else self._fresh(found)
 
+    def service_totals(self, service: Key) -> tuple[int, int] | None:
+        window = self._services.get(service)
+        return None if window is None else (window.last.requests, window.last.errors)
+
     def pod_traffic(self, service: Key) -> Mapping[str, Traffic]:
         found = {uid: window.traffic() for uid, window in self._pods.get(service, {}).items()}
         return {uid: self._fresh(traffic) for uid, traffic in found.items() if traffic is not None}

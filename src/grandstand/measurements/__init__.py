@@ -80,6 +80,10 @@ class TrafficMeasurements(Protocol):
         """None for a Service that the gateway does not serve, or has not measured yet."""
         ...
 
+    def service_totals(self, service: Key) -> tuple[int, int] | None:
+        """All requests since the gateway began to count, and those of them that failed; both only grow."""
+        ...
+
     def pod_traffic(self, service: Key) -> Mapping[str, Traffic]:
         """By the uid of each Pod that serves it."""
         ...

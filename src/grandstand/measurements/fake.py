@@ -16,6 +16,7 @@ class FakeMeasurements:
         self.pods: dict[str, PodUsage] = {}
         self.nodes: dict[str, NodeUsage] = {}
         self.services: dict[Key, Traffic] = {}
+        self.totals: dict[Key, tuple[int, int]] = {}
         self.served_by: dict[Key, dict[str, Traffic]] = {}
         self._told: list[Callable[[Key], None]] = []
 
@@ -27,6 +28,9 @@ class FakeMeasurements:
 
     def service_traffic(self, service: Key) -> Traffic | None:
         return self.services.get(service)
+
+    def service_totals(self, service: Key) -> tuple[int, int] | None:
+        return self.totals.get(service)
 
     def pod_traffic(self, service: Key) -> Mapping[str, Traffic]:
         return self.served_by.get(service, {})

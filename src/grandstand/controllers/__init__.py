@@ -9,6 +9,7 @@ from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.runner import Controller
 
 from . import (
+    analysis_run,
     deployment,
     endpoint_slice,
     event_expiry,
@@ -16,6 +17,7 @@ from . import (
     horizontal_pod_autoscaler,
     namespace,
     replica_set,
+    rollout,
     scheduling,
 )
 
@@ -32,6 +34,8 @@ def all_controllers(
     return (
         deployment.controller(caches),
         replica_set.controller(caches),
+        rollout.controller(caches),
+        analysis_run.controller(caches, reader.traffic),
         scheduling.controller(caches),
         endpoint_slice.controller(caches),
         garbage_collector.controller(client, caches),

@@ -66,9 +66,9 @@ def history_of(wanted: Deployment, owned: Iterable[ReplicaSet]) -> History:
     return History(new, tuple(each for each in ordered if each is not new))
 
 
-def same_template(one: Object, other: Object) -> bool:
-    """Whether two Pod templates are equal, but for the hash that a ReplicaSet's bears."""
-    return _without_hash(one) == _without_hash(other)
+def same_template(one: Object, other: Object, mark: str = POD_TEMPLATE_HASH) -> bool:
+    """Whether two Pod templates are equal, but for the hash that a ReplicaSet's bears in the label `mark`."""
+    return _without(mark, one) == _without(mark, other)
 
 
 def template_hash(template: Object, collisions: int) -> str:
@@ -163,8 +163,8 @@ def _is_empty(replica_set: ReplicaSet) -> bool:
     return observed and replica_set.spec.replicas == 0 and replica_set.status.replicas == 0
 
 
-def _without_hash(template: Object) -> Object:
+def _without(mark: str, template: Object) -> Object:
     meta = template.get("metadata") or {}
-    labels = {name: value for name, value in (meta.get("labels") or {}).items() if name != POD_TEMPLATE_HASH}
+    labels = {name: value for name, value in (meta.get("labels") or {}).items() if name != mark}
     meta = {name: value for name, value in (meta | {"labels": labels}).items() if value}
     return template | {"metadata": meta}

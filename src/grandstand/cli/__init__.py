@@ -18,6 +18,7 @@ COMMANDS = {
     "get": "objects:get",
     "delete": "objects:delete",
     "logs": "logs:logs",
+    "rollout": "rollout:rollout",
     "image": "image:image",
     "kubeconfig": "kubeconfig:kubeconfig",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from grandstand.kinds import Object
@@ -103,7 +104,7 @@ def _check_workload(spec: Object) -> Causes:
     if not reference.get("name"):
         yield required("spec.workloadRef.name")
     if reference.get("scaleDown") is not None:
-        yield from check_choice(reference, "scaleDown", "spec.workloadRef", ("never", "onsuccess"))
+        yield from check_choice(reference, "scaleDown", "spec.workloadRef", ("never",))
 
 
 def _check_blue_green(strategy: Object, path: str) -> Causes:
@@ -189,11 +190,19 @@ def _check_update(new: Object, old: Object) -> Causes:
     return check_unchanged(part(new, "spec"), part(old, "spec"), "spec", "selector")
 
 
+def _warn(rollout: Object) -> Iterator[str]:
+    yield from workload_warnings(rollout)
+    canary = part(part(part(rollout, "spec"), "strategy"), "canary")
+    for key in ("maxSurge", "maxUnavailable"):
+        if canary.get(key) is not None:
+            yield f"spec.strategy.canary.{key} has no effect: the gateway keeps the weights, so no Pods are taken away"
+
+
 RULES = KindRules(
     default=_default,
     check=_check,
     check_update=_check_update,
     initial_status=lambda rollout: {},
     has_generation=True,
-    warn=workload_warnings,
+    warn=_warn,
 )

@@ -153,6 +153,14 @@ class Load:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def until_answer_of(self, who: str, seconds: float) -> float:
+        """Return when somebody has answered: the time of the first answer. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while who not in self.first:
+                self._answered.clear()
+                await self._answered.wait()
+        return self.first[who]
+
     async def until_answered_by(self, count: int, seconds: float) -> float:
         """Return when so many Pods have answered: the time of the last's first answer. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
@@ -173,5 +181,9 @@ class Load:
                 self.failed.append(repr(error))
                 continue
             self.answers += 1
-            self.first.setdefault(said, time.monotonic())
+            self.first.setdefault(self.told_by(said), time.monotonic())
             self._answered.set()
+
+    def told_by(self, said: str) -> str:
+        """Who gave an answer: the burner says nothing but its Pod's name."""
+        return said

@@ -86,3 +86,34 @@ def test_an_hpa_says_what_it_cannot_do(space):
     target = {"type": "Utilization", "averageUtilization": 5}
     zero = autoscaler({"type": "Resource", "resource": {"name": "cpu", "target": target}}, least=0)
     assert "must specify at least one Object or External metric" in space.refused("apply", "-f", "-", stdin=zero)
+
+
+def test_prometheus_reads_platform_and_workloads(space, engine):
+    space.apply(deployment("web", payment()), service("web"))
+    space.kubectl("rollout", "status", "deployment/web")
+    with Load(engine.gateway, f"web.{space.name}.localhost") as load:
+        eventually(lambda: requests_of(space), "the gateway's counters have moved")
+    assert not load.answers.failures
+    text = space.kubectl("get", "--raw", "/metrics")
+    own = f'namespace="{space.name}"'
+    for wanted in (
+        f'container_memory_working_set_bytes{{{own},pod="web-',
+        f'kube_deployment_status_replicas_available{{{own},deployment="web"}} 1',
+        f'kube_pod_container_status_restarts_total{{{own},pod="web-',
+        'apiserver_request_total{verb="patch",resource="deployments",code="20',
+        'apiserver_request_duration_seconds_bucket{verb="list",le="+Inf"}',
+        'controller_runtime_reconcile_total{controller="deployment",result="success"}',
+        "process_resident_memory_bytes ",
+    ):
+        assert wanted in text, wanted
+    names = [line.split("{")[0].split()[0] for line in text.splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z_]+", name) for name in names)
+
+
+def requests_of(space):
+    """What the gateway has counted for the Service `web`."""
+    found = re.search(
+        rf'grandstand_service_requests_total{{namespace="{space.name}",service="web"}} (\d+)',
+        space.kubectl("get", "--raw", "/metrics"),
+    )
+    return found is not None and int(found[1])

@@ -28,7 +28,7 @@ class Machine:
 
     def run(self, name: str, pod: str = "pod", run: str = "1") -> None:
         self.running = [each for each in self.running if (each.pod_uid, each.name) != (pod, name)]
-        self.running.append(Running(pod, name, f"{name}{run}", f"{pod}/{name}{run}"))
+        self.running.append(Running("default", pod, pod, name, f"{name}{run}", f"{pod}/{name}{run}"))
 
     async def pass_seconds(self, count: int, cores: float = 0.0) -> None:
         for _ in range(count):

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 
 import msgspec
 from aiohttp import web
 
+from grandstand.clock import Clock
 from grandstand.errors import (
     BadRequest,
     CallerError,
@@ -23,10 +24,12 @@ from grandstand.errors import (
     NotFound,
     TooManyRequests,
 )
+from grandstand.exposition import CONTENT_TYPE, Exposer, exposition
 from grandstand.kinds.resources import RESOURCES
 
 from . import discovery
 from .answers import error_answer, json_answer, object_answer
+from .exposed import Requests
 from .negotiation import Shape, accepted
 from .parameters import flag
 from .paths import STREAMS, Target, target_of
@@ -70,8 +73,19 @@ class Room:
 class Front:
     """Handles every HTTP request of the API."""
 
-    def __init__(self, routes: Routes, schemas: Schemas, tokens: Callable[[], Tokens], address: str) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        schemas: Schemas,
+        tokens: Callable[[], Tokens],
+        address: str,
+        exposers: Sequence[Exposer],
+        clock: Clock,
+    ) -> None:
         self._routes = routes
+        self._exposers = exposers
+        self._clock = clock
+        self._counted = Requests()
         self._schemas = schemas
         self._tokens = tokens
         self._address = address
@@ -82,9 +96,19 @@ class Front:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever goes wrong is answered too."""
+        begun = self._clock.monotonic()
         answer = await self._answer_or_error(request)
+        self._count(request, answer.status, self._clock.monotonic() - begun)
         requests.debug("%s %s %d %s", request.method, request.path_qs, answer.status, request.headers.get("User-Agent"))
         return answer
+
+    def _count(self, request: web.BaseRequest, status: int, seconds: float) -> None:
+        try:
+            target = target_of(request.path)
+        except GrandstandError:
+            target = None
+        lasting = flag(request.query, "watch") or (target is not None and target.subresource in (*STREAMS, "log"))
+        self._counted.count(request.method, target, status, seconds, lasting=lasting)
 
     async def _answer_or_error(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -117,7 +141,7 @@ class Front:
                 return await self._routes.answer(request, target, user)
         if request.method != "GET":
             raise MethodNotAllowed
-        return self._document(request, steps)
+        return self._metrics() if steps == ["metrics"] else self._document(request, steps)
 
     @contextmanager
     def _room(self, request: web.BaseRequest, target: Target) -> Iterator[None]:
@@ -173,6 +197,10 @@ class Front:
                 return object_answer(discovery.resource_list(group, version))
         raise NotFound
 
+    def _metrics(self) -> web.Response:
+        families = [*self._counted.families(), *(family for expose in self._exposers for family in expose())]
+        return json_answer(exposition(families).encode(), content_type=CONTENT_TYPE)
+
     def _openapi(self, request: web.BaseRequest, rest: list[str]) -> web.Response:
         from . import openapi
 
@@ -207,7 +235,9 @@ class Front:
         named = [f"/apis/{group}" for group in discovery.groups()]
         versions = [f"/apis/{group}/{v}" for group in discovery.groups() for v in discovery.versions_of(group)]
         public = [f"/{name}" for name in PUBLIC]
-        return sorted(["/api", "/api/v1", "/apis", *named, *versions, *public, "/openapi/v2", "/openapi/v3"])
+        return sorted(
+            ["/api", "/api/v1", "/apis", *named, *versions, *public, "/metrics", "/openapi/v2", "/openapi/v3"]
+        )
 
 
 def _architecture() -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 
 from aiohttp import web
 
 from grandstand.clock import Clock, SystemClock
 from grandstand.engine import Engine
 from grandstand.errors import PeerError, Unavailable
+from grandstand.exposition import Exposer, process_families
 from grandstand.measurements import ResourceMeasurements
 
 from .access import Access
@@ -17,6 +19,7 @@ from .bodies import make_request
 from .bootstrap import bootstrap
 from .connections import BoundedServer
 from .embedded import EmbeddedClient
+from .exposed import workload_families
 from .front import Front
 from .logs import NoLogs, PodLogs
 from .measured import NoMeasurements
@@ -52,6 +55,7 @@ class ApiServer:
         self._clock = clock or SystemClock()
         self._pod_logs: PodLogs = pod_logs or NoLogs()
         self._measurements: ResourceMeasurements = NoMeasurements()
+        self._exposers: list[Exposer] = []
         self._pod_streams: PodStreams = pod_streams or NoStreams()
         self._access = Access(engine, self._clock)
         self._routes: Routes | None = None
@@ -78,6 +82,10 @@ class ApiServer:
         if self._routes is not None:
             self._routes.pod_logs = pod_logs
 
+    def expose(self, exposer: Exposer) -> None:
+        """Show more numbers under `/metrics`; may come after `start`."""
+        self._exposers.append(exposer)
+
     def show_measurements(self, measurements: ResourceMeasurements) -> None:
         """Serve what the node measures as `metrics.k8s.io`; may come after `start`."""
         self._measurements = measurements
@@ -99,7 +107,8 @@ class ApiServer:
         self._client = EmbeddedClient(registry)
         self._routes = Routes(registry, self._pod_logs, self._pod_streams, self._measurements)
         address = f"{LOOPBACK}:{self.port}"
-        self._front = Front(self._routes, schemas, lambda: self._access.tokens, address)
+        self._exposers += [process_families, partial(workload_families, registry)]
+        self._front = Front(self._routes, schemas, lambda: self._access.tokens, address, self._exposers, self._clock)
         await self._listen(self._front)
         self._access.admit_admin(self.port)
         self._renewal = asyncio.create_task(self._access.keep_certificates())

@@ -114,11 +114,14 @@ async def _start_parts(
     caches = Caches(client, clock)
     usage = UsageMeter(agent.running, parts.cgroups.spent, clock)
     api.show_measurements(usage)
+    for exposer in (usage.families, gateway.traffic.families):
+        api.expose(exposer)
     reader = Reader(usage, gateway.traffic)
     controllers = all_controllers(
         client, caches, reader, root_ca=api.root_ca, autoscaler_period_seconds=autoscaler_period_seconds
     )
     runner = Runner(controllers, client, caches, recorder, clock)
+    api.expose(runner.families)
     services, slices, pods = (caches.informer(resource) for resource in (SERVICES, ENDPOINT_SLICES, PODS))
     background(recorder.run())
     background(runner.run())

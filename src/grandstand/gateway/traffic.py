@@ -7,10 +7,12 @@ the last look is summed up here, so that totals never go back.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from grandstand.exposition import Family, Kind
+from grandstand.exposition import Sample as Number
 from grandstand.kinds import Key
 from grandstand.measurements import Traffic
 
@@ -29,6 +31,13 @@ class Sample(NamedTuple):
     waiting: int
     latency_seconds: float
 
+
+_EXPOSED: tuple[tuple[str, Kind, str, Callable[[Sample], float]], ...] = (
+    ("requests_total", Kind.COUNTER, "Requests that passed the gateway.", lambda sample: sample.requests),
+    ("request_errors_total", Kind.COUNTER, "Answers with a status of 500 and above.", lambda sample: sample.errors),
+    ("requests_in_flight", Kind.GAUGE, "Requests being served or waiting.", lambda sample: sample.in_flight),
+    ("request_latency_seconds", Kind.GAUGE, "Mean of up to 1,024 requests.", lambda sample: sample.latency_seconds),
+)
 
 NOTHING = Sample(0.0, 0, 0, 0, 0, 0.0)
 
@@ -127,6 +136,20 @@ class TrafficMeter:
 
     def pod_totals(self, service: Key) -> Mapping[str, Sample]:
         return {uid: window.last for uid, window in self._pods.get(service, {}).items()}
+
+    def families(self) -> Iterable[Family]:
+        """For Prometheus, by Service and by Pod's uid."""
+        services = [({"namespace": k.namespace, "service": k.name}, w.last) for k, w in self._services.items()]
+        pods = [
+            ({"namespace": key.namespace, "service": key.name, "pod_uid": uid}, window.last)
+            for key, windows in self._pods.items()
+            for uid, window in windows.items()
+        ]
+        for prefix, samples in (("grandstand_service", services), ("grandstand_pod", pods)):
+            for name, kind, told, value in _EXPOSED:
+                yield Family(f"{prefix}_{name}", kind, told, tuple(Number(value(s), labels) for labels, s in samples))
+        held = tuple(Number(self._held(k), {"namespace": k.namespace, "service": k.name}) for k in self._services)
+        yield Family("grandstand_service_requests_held", Kind.GAUGE, "Requests that wait in the activator.", held)
 
     # TrafficMeasurements
 

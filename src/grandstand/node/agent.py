@@ -80,8 +80,9 @@ class Agent:
     def running(self) -> list[Running]:
         """The containers of this node that run now."""
         return [
-            Running(uid, container.name, id_, f"{self._parts.cgroup(uid)}/{id_}")
+            Running(meta.namespace, meta.name, uid, container.name, id_, f"{self._parts.cgroup(uid)}/{id_}")
             for uid, worker in self._workers.items()
+            for meta in [worker.context.pod.metadata]
             for container in worker.context.alive()
             for id_ in [worker.context.state(container.name).id]
         ]

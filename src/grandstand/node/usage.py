@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from grandstand.clock import Clock
 from grandstand.engine import NODE_NAME
+from grandstand.exposition import Family, Kind, Sample
 from grandstand.measurements import NodeUsage, PodUsage, Usage
 
 PERIOD_SECONDS = 1.0
@@ -39,6 +40,8 @@ class Spent(NamedTuple):
 class Running:
     """A container that runs, and the cgroup that it runs in."""
 
+    namespace: str
+    pod: str
     pod_uid: str
     name: str
     id: str
@@ -121,6 +124,20 @@ class UsageMeter:
         self._asked[name] = self._clock.now()
         usage = self._node.usage
         return None if usage is None else NodeUsage(self._node.samples[-1].at, self._node.seconds, usage)
+
+    def families(self) -> Iterable[Family]:
+        """For Prometheus, in the names of cAdvisor; as of the last look at each container."""
+        cpu, memory = [], []
+        for each in self._running():
+            id_, window = self._windows.get(each.pod_uid, {}).get(each.name, ("", Window()))
+            if id_ == each.id and window.samples:
+                labels = {"namespace": each.namespace, "pod": each.pod, "container": each.name}
+                cpu.append(Sample(window.samples[-1].cpu_seconds, labels))
+                memory.append(Sample(window.samples[-1].memory_bytes, labels))
+        told = "CPU time of a container."
+        yield Family("container_cpu_usage_seconds_total", Kind.COUNTER, told, tuple(cpu))
+        told = "Memory of a container that cannot be given back at once."
+        yield Family("container_memory_working_set_bytes", Kind.GAUGE, told, tuple(memory))
 
     def _due(self, container: Running, now: float) -> bool:
         id_, window = self._windows.get(container.pod_uid, {}).get(container.name, ("", Window()))

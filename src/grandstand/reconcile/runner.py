@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from grandstand.client import Client
 from grandstand.clock import Clock
 from grandstand.errors import AlreadyExists, Conflict, Expired, GrandstandError, NotFound
+from grandstand.exposition import Family, Kind, Sample
 from grandstand.kinds import Key, Object, Resource
 
 from .acting import Actor
@@ -66,6 +68,7 @@ class Runner:
         self._clock = clock
         self._queues: dict[str, WorkQueue[Any]] = {}
         self._synced = asyncio.Event()
+        self._turns: Counter[tuple[str, str]] = Counter()
         for controller in self._controllers:
             self._queues[controller.name] = WorkQueue(clock)
             if controller.other_causes is not None:
@@ -82,6 +85,13 @@ class Runner:
     async def synced(self) -> None:
         """Return when all caches are filled and the workers go."""
         await self._synced.wait()
+
+    def families(self) -> Iterable[Family]:
+        """For Prometheus, in the names of controller-runtime."""
+        depths = tuple(Sample(len(queue), {"name": name}) for name, queue in self._queues.items())
+        yield Family("workqueue_depth", Kind.GAUGE, "Keys that wait for a worker.", depths)
+        turns = tuple(Sample(n, {"controller": name, "result": how}) for (name, how), n in self._turns.items())
+        yield Family("controller_runtime_reconcile_total", Kind.COUNTER, "Keys that were looked at.", turns)
 
     async def run(self) -> None:
         """Never returns by itself: cancel it."""
@@ -103,12 +113,16 @@ class Runner:
             try:
                 delay = await self._turn(controller, key)
             except ORDINARY as error:
+                self._turns[controller.name, "requeue"] += 1
                 log.debug("%s %s: %s; again in %.3f s", controller.name, key, error, queue.add_failed(key))
             except GrandstandError as error:
+                self._turns[controller.name, "error"] += 1
                 log.warning("%s %s: %s; again in %.3f s", controller.name, key, error, queue.add_failed(key))
             except Exception:
+                self._turns[controller.name, "error"] += 1
                 log.exception("%s %s failed; again in %.3f s", controller.name, key, queue.add_failed(key))
             else:
+                self._turns[controller.name, "success"] += 1
                 queue.succeeded(key)
                 if delay is not None:
                     queue.add_after(key, delay)

@@ -94,13 +94,16 @@ def test_prometheus_reads_platform_and_workloads(space, engine):
     with Load(engine.gateway, f"web.{space.name}.localhost") as load:
         eventually(lambda: requests_of(space), "the gateway's counters have moved")
     assert not load.answers.failures
-    text = space.kubectl("get", "--raw", "/metrics")
     own = f'namespace="{space.name}"'
+    measured = f'container_memory_working_set_bytes{{{own},pod="web-'
+    text = eventually(
+        lambda: measured in (said := space.kubectl("get", "--raw", "/metrics")) and said, "the Pod is measured"
+    )
     for wanted in (
         f'container_memory_working_set_bytes{{{own},pod="web-',
         f'kube_deployment_status_replicas_available{{{own},deployment="web"}} 1',
         f'kube_pod_container_status_restarts_total{{{own},pod="web-',
-        'apiserver_request_total{verb="patch",resource="deployments",code="20',
+        'apiserver_request_total{verb="create",resource="deployments",code="201"} ',
         'apiserver_request_duration_seconds_bucket{verb="list",le="+Inf"}',
         'controller_runtime_reconcile_total{controller="deployment",result="success"}',
         "process_resident_memory_bytes ",

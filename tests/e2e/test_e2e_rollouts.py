@@ -82,6 +82,11 @@ class Asking:
         return [each for each in self.answers if each[2] == old and each[0] > first]
 
 
+def version_of(request):
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["version"]
+
+
 def test_blue_green_is_previewed_promoted_and_undone_under_load(space, engine):
     strategy = {"activeService": "web", "previewService": "next", "autoPromotionEnabled": False}
     space.apply(rollout({"blueGreen": strategy}), serving("web"), serving("next"))
@@ -91,8 +96,7 @@ def test_blue_green_is_previewed_promoted_and_undone_under_load(space, engine):
         set_version(space, "v2")
         phase(space, "Paused")
         preview = urllib.request.Request(engine.gateway, headers={"Host": f"next.{space.name}.localhost"})
-        with urllib.request.urlopen(preview) as answer:
-            assert json.load(answer)["version"] == "v2"
+        eventually(lambda: version_of(preview) == "v2", "the preview shows the new version")
         assert {version for _, _, version in asking.answers} == {"v1"}
         assert "promoted" in command(engine, space, "promote").stdout
         eventually(lambda: asking.answers[-1][2] == "v2", "the new version answers")

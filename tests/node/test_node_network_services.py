@@ -180,8 +180,18 @@ async def test_without_endpoints_connections_are_refused_at_once(network: Networ
     for caller in (client, None):
         with pytest.raises(ConnectionRefusedError):
             call(caller, address, 80)
-        with pytest.raises((ConnectionRefusedError, PermissionError)):  # the latter is what a local sender gets
-            ask(caller, address, 80)
+        assert any(_is_refused(caller, address) for _ in range(5)), "the kernel limits how often it says so"
+
+
+def _is_refused(caller: Sandbox | None, address: str) -> bool:
+    """Over UDP; PermissionError is what a local sender gets."""
+    try:
+        ask(caller, address, 80)
+    except (ConnectionRefusedError, PermissionError):
+        return True
+    except TimeoutError:
+        return False
+    raise AssertionError("somebody answered")
 
 
 async def test_an_endpoint_that_leaves_gets_no_more(network: Network, cluster: Cluster, serve: Serve) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +33,7 @@ EVERY = Metric("m", success=GOOD, interval_seconds=10.0)
         (GOOD, BAD, 0.01, Phase.SUCCESSFUL),
         (GOOD, BAD, 0.6, Phase.FAILED),
         (GOOD, BAD, 0.3, Phase.INCONCLUSIVE),
-        (read_condition("result"), None, 0.3, Phase.ERROR),
+        (read_condition("asInt(result) < 1"), None, math.inf, Phase.ERROR),
     ],
 )
 def test_what_a_measurement_means(success, failure, value, phase) -> None:

@@ -114,17 +114,28 @@ def rollout(**spec: Any) -> Object:
     return {**deployment(**strategy, **spec), "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
 
 
-def analysis() -> Object:
-    """The spec of an AnalysisTemplate or AnalysisRun."""
-    query = {"service": "web", "metric": "error_share"}
-    metric = {"name": "errors", "interval": "5s", "provider": {"plugin": {"grandstand.dev/gateway": query}}}
-    return {"metrics": [metric]}
+def analysis(kind: str = "AnalysisRun", namespace: str = "default", **metric: Any) -> Object:
+    """An analysis of one metric that has these fields too."""
+    query = {"service": "{{args.service}}", "metric": "error_share"}
+    shown = {
+        "name": "errors",
+        "interval": "5s",
+        "count": 3,
+        "successCondition": "result <= 0.05",
+        "provider": {"plugin": {"grandstand.dev/gateway": query}},
+    }
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": "errors"} | ({"namespace": namespace} if namespace else {}),
+        "spec": {"metrics": [shown | metric], "args": [{"name": "service", "value": "web"}]},
+    }
 
 
 FINE = {
-    ANALYSIS_TEMPLATES: plain("AnalysisTemplate", spec=analysis()),
-    CLUSTER_ANALYSIS_TEMPLATES: plain("ClusterAnalysisTemplate", metadata={"name": "it"}, spec=analysis()),
-    ANALYSIS_RUNS: plain("AnalysisRun", spec=analysis()),
+    ANALYSIS_TEMPLATES: analysis("AnalysisTemplate"),
+    CLUSTER_ANALYSIS_TEMPLATES: analysis("ClusterAnalysisTemplate", namespace=""),
+    ANALYSIS_RUNS: analysis(),
     PODS: pod(),
     DEPLOYMENTS: deployment(),
     SERVICES: service(),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from controllers_world import NOW, World, world
 
+from grandstand.clock import parse_time
 from grandstand.controllers.analysis_run.metric import Measurement, Metric, Phase, Result, due_at, meaning
 from grandstand.controllers.analysis_run.metric import with_measurement as and_then
 from grandstand.expressions import read_condition
@@ -33,6 +34,11 @@ EVERY = Metric("m", success=GOOD, interval_seconds=10.0)
         (GOOD, BAD, 0.01, Phase.SUCCESSFUL),
         (GOOD, BAD, 0.6, Phase.FAILED),
         (GOOD, BAD, 0.3, Phase.INCONCLUSIVE),
+        (GOOD, None, math.nan, Phase.FAILED),
+        (GOOD, None, None, Phase.ERROR),
+        (None, None, None, Phase.ERROR),
+        (read_condition("default(result, 0) < 0.05"), None, None, Phase.SUCCESSFUL),
+        (None, read_condition("isNil(result)"), None, Phase.FAILED),
         (read_condition("asInt(result) < 1"), None, math.inf, Phase.ERROR),
     ],
 )
@@ -211,3 +217,69 @@ async def test_a_run_that_began_before_a_restart_goes_on() -> None:
         found = await status(it)
         assert (found["phase"], found["metricResults"][0]["count"]) == ("Successful", 3)
         assert it.clock.now() > NOW
+
+
+async def test_how_a_run_ended_is_told_in_its_status_and_events() -> None:
+    async with world() as it:
+        slow = errors("slow", query={"metric": "latency_seconds"}, successCondition="result > 1", initialDelay="5s")
+        passing = await begun(it, run(errors(count=1), slow, **ARGS))
+        assert (await status(it))["runSummary"] == {"count": 1, "successful": 1}
+        await passing.seconds(6)
+        found = await status(it)
+        assert found["runSummary"] == {"count": 2, "successful": 1, "failed": 1}
+        assert found["metricResults"][1]["measurements"][0]["value"] == "0.02"
+        assert it.events("MetricSuccessful") == ["Metric 'errors' Completed. Result: Successful"]
+        assert it.events("MetricFailed") == ["Metric 'slow' Completed. Result: Failed"]
+
+
+async def test_an_interval_is_kept_to_the_split_second() -> None:
+    async with world() as it:
+        await it.clock.advance(0.9)
+        passing = await begun(it, run(errors(interval="1s", count=2), **ARGS))
+        await it.clock.advance(0.95)
+        await it.settle()
+        assert (await status(it))["metricResults"][0]["count"] == 1
+        await passing.seconds(1)
+        await it.settle()
+        first, second = (await status(it))["metricResults"][0]["measurements"]
+        assert parse_time(second["finishedAt"]) - parse_time(first["finishedAt"]) == pytest.approx(1, abs=0.002)
+
+
+async def test_no_requests_may_be_a_success() -> None:
+    async with world() as it:
+        asked = errors(query={"noData": "success"}, count=2, initialDelay="2s")
+        passing = await begun(it, run(asked, **ARGS))
+        await passing.seconds(10, requests=0)
+        found = await status(it)
+        assert (found["phase"], found["metricResults"][0]["successful"]) == ("Successful", 2)
+        assert found["metricResults"][0]["measurements"][0]["message"] == "no request has passed the Service shop"
+
+
+async def test_too_few_requests_are_no_data() -> None:
+    async with world() as it:
+        few = errors(query={"atLeastRequestsPerSecond": "11"}, initialDelay="2s", consecutiveErrorLimit=0)
+        passing = await begun(it, run(few, **ARGS))
+        await passing.seconds(4)
+        found = await status(it)
+        why = "10 requests per second have passed the Service shop, not 11"
+        assert found["message"] == (
+            'Metric "errors" assessed Error due to consecutiveErrors (1) > consecutiveErrorLimit (0): '
+            f'"Error Message: {why}"'
+        )
+
+
+async def test_a_service_that_nobody_measures_is_never_a_success() -> None:
+    async with world() as it:
+        asked = errors(query={"noData": "success", "service": "missing"}, consecutiveErrorLimit=0)
+        await begun(it, run(asked))
+        assert (await status(it))["phase"] == "Error"
+        assert "the gateway has not measured the Service missing" in (await status(it))["message"]
+
+
+async def test_a_run_that_is_over_is_left_alone() -> None:
+    async with world() as it:
+        passing = await begun(it, run(errors(count=1), **ARGS))
+        ended = await status(it)
+        assert ended["phase"] == "Successful"
+        await passing.seconds(20, errors=9)
+        assert await status(it) == ended

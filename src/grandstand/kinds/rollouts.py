@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ ROLLOUT_HASH = "rollouts-pod-template-hash"
 GATEWAY_PLUGIN = "grandstand.dev/gateway"
 """The provider of analyses that there is, in the form that Argo leaves for plugins."""
 GATEWAY_METRICS = ("error_share", "errors_per_second", "latency_seconds", "requests_in_flight", "requests_per_second")
+ARGUMENT = re.compile(r"\{\{\s*args\.([\w.-]+)\s*\}\}")
+"""Where an analysis asks for an argument."""
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
@@ -27,6 +30,18 @@ def duration_seconds(value: int | str) -> float:
     if not value or found is None:
         raise ValueError(f"{value!r} is no duration: write seconds, or e.g. 30s, 5m or 1h30m")
     return sum(float(number or 0) * unit for number, unit in zip(found.groups(), _UNITS.values(), strict=True))
+
+
+def filled(value: Any, arguments: Mapping[str, str]) -> Any:
+    """A part of a spec with `{{args.name}}` replaced. Raises KeyError for an argument that there is not."""
+    match value:
+        case str():
+            return ARGUMENT.sub(lambda found: arguments[found[1]], value)
+        case dict():
+            return {key: filled(each, arguments) for key, each in value.items()}
+        case list():
+            return [filled(each, arguments) for each in value]
+    return value
 
 
 class AnalysisReference(View, frozen=True):

@@ -2,7 +2,8 @@
 
 | measurement                                     | is           |
 |-------------------------------------------------|--------------|
-| that could not be taken                         | Error        |
+| that could not be taken, or of which a condition cannot be answered | Error |
+| without data, where that is declared a success  | Successful   |
 | of which the failure condition holds            | Failed       |
 | of which the success condition holds, or that has no success condition | Successful |
 | of which neither of two conditions holds        | Inconclusive |
@@ -54,6 +55,7 @@ class Metric:
     failure_limit: int | None = 0
     inconclusive_limit: int | None = 0
     consecutive_error_limit: int | None = 4
+    no_data_is_success: bool = False
 
     @property
     def wanted(self) -> int | None:
@@ -86,8 +88,12 @@ class Result:
     measurements: tuple[Measurement, ...] = field(default=())
 
 
-def meaning(metric: Metric, value: float) -> tuple[Phase, str]:
-    """What a measured value means, and why, where that needs saying."""
+def meaning(metric: Metric, value: float | None) -> tuple[Phase, str]:
+    """What a measured value means, and why, where that needs saying. None: there was no data, `nil` for conditions."""
+    if value is None and metric.no_data_is_success:
+        return Phase.SUCCESSFUL, ""
+    if value is None and metric.failure is None and metric.success is None:
+        return Phase.ERROR, "there is no data"
     try:
         if metric.failure is not None and metric.failure.holds(value):
             return Phase.FAILED, ""
@@ -127,6 +133,8 @@ def with_measurement(metric: Metric, result: Result, measured: Measurement) -> R
         measurements=(*result.measurements, measured)[-KEPT:],
     )
     reached, why = _assessed(metric, counted)
+    if why and measured.message:
+        why = f'{why}: "Error Message: {measured.message}"'
     return replace(counted, phase=reached, message=why or measured.message)
 
 

@@ -2,7 +2,7 @@
 
 provider:
   plugin:
-    grandstand.dev/gateway: {service: shop, metric: error_share}
+    grandstand.dev/gateway: {service: shop, metric: error_share, compareTo: old, noData: success}
 """
 
 from __future__ import annotations
@@ -34,18 +34,19 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A value, or why there is none."""
+    """A value, or why there is none; `measurable`: nobody asked, but what was asked for is there."""
 
     value: float | None
     message: str = ""
+    measurable: bool = True
 
 
 def read(traffic: TrafficMeasurements, namespace: str, query: Object, since: Callable[[Key], Spent | None]) -> Reading:
     """Measure what a plugin's query asks for; `since` knows what had passed a Service at the last measurement."""
-    own = _one(traffic, Key(namespace, query["service"]), query["metric"], since)
+    own = _one(traffic, Key(namespace, query["service"]), query, since)
     if own.value is None or not query.get("compareTo"):
         return own
-    other = _one(traffic, Key(namespace, query["compareTo"]), query["metric"], since)
+    other = _one(traffic, Key(namespace, query["compareTo"]), query, since)
     if other.value is None:
         return other
     if other.value == 0:
@@ -53,16 +54,18 @@ def read(traffic: TrafficMeasurements, namespace: str, query: Object, since: Cal
     return Reading(own.value / other.value)
 
 
-def _one(traffic: TrafficMeasurements, service: Key, metric: str, since: Callable[[Key], Spent | None]) -> Reading:
+def _one(traffic: TrafficMeasurements, service: Key, query: Object, since: Callable[[Key], Spent | None]) -> Reading:
     found = traffic.service_traffic(service)
     if found is None:
-        return Reading(
-            None, f"the gateway has not measured the Service {service.name}: is it there, with an HTTP port?"
-        )
+        message = f"the gateway has not measured the Service {service.name}: is it there, with an HTTP port?"
+        return Reading(None, message, measurable=False)
     before, totals = since(service), traffic.service_totals(service)
     if before is not None and totals is not None and found.measured_at > before.at:
         found = _since(found, before, Spent(found.measured_at, *totals))
-    value = METRICS[metric](found)
+    least, rate = float(query.get("atLeastRequestsPerSecond") or 0), found.requests_per_second
+    if rate < least:
+        return Reading(None, f"{rate:.3g} requests per second have passed the Service {service.name}, not {least:g}")
+    value = METRICS[query["metric"]](found)
     return Reading(None, f"no request has passed the Service {service.name}") if value is None else Reading(value)
 
 

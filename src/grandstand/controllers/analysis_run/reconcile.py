@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from grandstand.clock import parse_time, rfc3339
+from grandstand.clock import parse_time, rfc3339_micro
 from grandstand.controllers import status
 from grandstand.expressions import BadCondition, Condition, read_condition
 from grandstand.kinds import AnalysisRun, Object
 from grandstand.kinds.resources import ANALYSIS_RUNS
-from grandstand.kinds.rollouts import GATEWAY_PLUGIN, duration_seconds
+from grandstand.kinds.rollouts import GATEWAY_PLUGIN, duration_seconds, filled
 from grandstand.reconcile.actions import Action, Again, Emit
 
 from .metric import Measurement, Metric, Phase, Result, due_at, meaning, with_measurement
 from .provider import Reading
 
 Read = Callable[[Object], Reading]
-_ARGUMENT = re.compile(r"\{\{\s*args\.([\w.-]+)\s*\}\}")
 _UNLIMITED = -1
 _WORST = (Phase.FAILED, Phase.ERROR, Phase.INCONCLUSIVE)
+_ROUNDING_SECONDS = 0.001
+"""What a time may lose as text: a timer may come so much early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,10 @@ def reconcile(wanted: AnalysisRun, seen: Seen) -> list[Action]:
     after: Object = {
         "phase": phase.value,
         "message": message or None,
-        "startedAt": rfc3339(started),
-        "completedAt": rfc3339(seen.now) if phase.over else None,
+        "startedAt": before.get("startedAt") or rfc3339_micro(started),
+        "completedAt": rfc3339_micro(seen.now) if phase.over else None,
         "metricResults": [shown(metric, results[metric.name]) for metric in metrics],
+        "runSummary": _summary(results[metric.name].phase for metric in metrics),
     }
     actions = _written(wanted, seen, after)
     waits = [due - seen.now for metric in metrics if (due := due_at(metric, results[metric.name], started)) is not None]
@@ -70,18 +71,6 @@ def metrics_of(run: AnalysisRun) -> list[Metric]:
 
 def arguments_of(run: AnalysisRun) -> dict[str, str]:
     return {each["name"]: str(each.get("value", "")) for each in run.spec.get("args") or ()}
-
-
-def filled(value: Any, arguments: Mapping[str, str]) -> Any:
-    """A part of a spec with `{{args.name}}` replaced. Raises KeyError for an argument that there is not."""
-    match value:
-        case str():
-            return _ARGUMENT.sub(lambda found: arguments[found[1]], value)
-        case dict():
-            return {key: filled(each, arguments) for key, each in value.items()}
-        case list():
-            return [filled(each, arguments) for each in value]
-    return value
 
 
 def due(run: AnalysisRun, raw: Object, now: float) -> dict[str, Object]:
@@ -99,7 +88,8 @@ def due(run: AnalysisRun, raw: Object, now: float) -> dict[str, Object]:
     return {
         metric.name: queries[metric.name]
         for metric in metrics
-        if (at := due_at(metric, results.get(metric.name, Result()), started)) is not None and at <= now
+        if (at := due_at(metric, results.get(metric.name, Result()), started)) is not None
+        and at <= now + _ROUNDING_SECONDS
     }
 
 
@@ -116,6 +106,7 @@ def _metric(spec: Object) -> Metric:
         failure_limit=_limit(spec, "failureLimit", 0),
         inconclusive_limit=_limit(spec, "inconclusiveLimit", 0),
         consecutive_error_limit=_limit(spec, "consecutiveErrorLimit", 4),
+        no_data_is_success=spec["provider"]["plugin"][GATEWAY_PLUGIN].get("noData") == "success",
     )
 
 
@@ -129,10 +120,10 @@ def _limit(spec: Object, name: str, default: int) -> int | None:
 
 
 def _measured(metric: Metric, reading: Reading, now: float) -> Measurement:
-    if reading.value is None:
+    if not reading.measurable:
         return Measurement(Phase.ERROR, now, message=reading.message)
     phase, message = meaning(metric, reading.value)
-    return Measurement(phase, now, reading.value, message)
+    return Measurement(phase, now, reading.value, reading.message or message)
 
 
 def _outcome(metrics: list[Metric], results: dict[str, Result], *, ended: bool) -> tuple[Phase, str, dict[str, Result]]:
@@ -193,9 +184,9 @@ def shown(metric: Metric, result: Result) -> Object:
         "measurements": [
             {
                 "phase": each.phase.value,
-                "startedAt": rfc3339(each.at),
-                "finishedAt": rfc3339(each.at),
-                **({"value": f"{each.value:g}"} if each.value is not None else {}),
+                "startedAt": rfc3339_micro(each.at),
+                "finishedAt": rfc3339_micro(each.at),
+                **({"value": _number(each.value)} if each.value is not None else {}),
                 **({"message": each.message} if each.message else {}),
             }
             for each in result.measurements
@@ -203,13 +194,32 @@ def shown(metric: Metric, result: Result) -> Object:
     }
 
 
+def _number(value: float) -> str:
+    """In Go's words."""
+    return f"{value:+g}".replace("inf", "Inf") if math.isinf(value) else "NaN" if math.isnan(value) else f"{value:g}"
+
+
+def _summary(phases: Iterable[Phase]) -> Object:
+    """How many metrics are over, and how they ended."""
+    over = [phase.value.lower() for phase in phases if phase.over]
+    return {"count": len(over), **{phase: over.count(phase) for phase in dict.fromkeys(over)}} if over else {}
+
+
 def _written(wanted: AnalysisRun, seen: Seen, after: Object) -> list[Action]:
     before = seen.raw.get("status") or {}
     after = {name: value for name, value in after.items() if value is not None or before.get(name) is not None}
     actions: list[Action] = [*status.status_changes(ANALYSIS_RUNS, wanted.metadata, before, after)]
     phase = Phase(after["phase"])
+    for each in after.get("metricResults") or ():
+        ended = Phase(each["phase"])
+        if ended.over and each not in (before.get("metricResults") or ()):
+            message = f"Metric '{each['name']}' Completed. Result: {ended}"
+            actions.append(Emit(seen.raw, _type_of(ended), f"Metric{ended}", message))
     if phase.over and before.get("phase") != phase.value:
-        type_ = "Normal" if phase is Phase.SUCCESSFUL else "Warning"
         message = after.get("message") or f"Analysis Completed. Result: {phase}"
-        actions.append(Emit(seen.raw, type_, f"AnalysisRun{phase}", message))
+        actions.append(Emit(seen.raw, _type_of(phase), f"AnalysisRun{phase}", message))
     return actions
+
+
+def _type_of(phase: Phase) -> str:
+    return "Warning" if phase in (Phase.FAILED, Phase.ERROR) else "Normal"

@@ -7,13 +7,13 @@ from functools import partial
 
 from grandstand.kinds import AnalysisRun, Key, Object, key_of
 from grandstand.kinds.resources import ANALYSIS_RUNS
-from grandstand.kinds.rollouts import GATEWAY_PLUGIN
+from grandstand.kinds.rollouts import GATEWAY_PLUGIN, filled
 from grandstand.measurements import TrafficMeasurements
 from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.runner import Controller
 
 from .provider import Reading, Spent, read
-from .reconcile import Seen, arguments_of, due, filled, reconcile
+from .reconcile import Seen, arguments_of, due, reconcile
 
 
 class Sight:
@@ -26,7 +26,7 @@ class Sight:
 
     async def look(self, key: Key, now: float) -> tuple[AnalysisRun, Seen] | None:
         run, raw = self._runs.get(key), self._runs.object(key)
-        if run is None or raw is None or run.status.over:
+        if run is None or raw is None or run.status.over or run.metadata.deletion_timestamp is not None:
             return None
         readings = {name: self._read(run, name, query) for name, query in due(run, raw, now).items()}
         self._remember(run, raw)
@@ -37,6 +37,8 @@ class Sight:
             if before is not None:
                 self._spent.pop(before["metadata"]["uid"], None)
             return []
+        if before is not None and before.get("spec") == after.get("spec"):
+            return []  # its own status: it comes again when it is due
         return [key_of(after)]
 
     def _read(self, run: AnalysisRun, name: str, query: Object) -> Reading:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from api_rules_objects import analysis, changed, refusals
 
 from grandstand.kinds.resources import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES
 
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "analysis.md"
 METRIC = "spec.metrics[0]"
 QUERY = f"{METRIC}.provider.plugin[grandstand.dev/gateway]"
 
@@ -164,3 +168,9 @@ def test_what_arguments_give_is_checked(most: str, refused: list[str]) -> None:
     for resource, kind in ((ANALYSIS_RUNS, "AnalysisRun"), (ANALYSIS_TEMPLATES, "AnalysisTemplate")):
         found = refusals(resource, changed(analysis(kind, **OPEN), "spec.args", args))
         assert [each[: len(start)] for each, start in zip(found, refused, strict=True)] == refused
+
+
+def test_the_example_of_the_reference_is_accepted() -> None:
+    found = re.search(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    assert refusals(ANALYSIS_TEMPLATES, yaml.safe_load(found[1])) == []

@@ -9,8 +9,9 @@ from typing import Any
 from controllers_world import world
 from rollout_world import Stage, analysis
 
+from grandstand.errors import Invalid
 from grandstand.kinds import Object
-from grandstand.kinds.resources import ROLLOUTS
+from grandstand.kinds.resources import ANALYSIS_RUNS, ROLLOUTS
 
 
 def blue_green(**fields: Any) -> Object:
@@ -167,6 +168,19 @@ async def test_an_analysis_without_a_template_aborts_and_says_why() -> None:
         await it.update(2)
         assert it.shown("active") == 1
         assert 'AnalysisTemplate "nothing" not found' in (await it.phase())[1]
+
+
+async def test_an_analysis_that_the_api_refuses_aborts_and_says_why() -> None:
+    async with stage(prePromotionAnalysis=analysis()) as it:
+        said = 'AnalysisRun.argoproj.io "it" is invalid: spec.metrics[1].name: Duplicate value: "errors"'
+        it.it.client.refuse = lambda verb, resource, _: (
+            Invalid(said) if (verb, resource) == ("create", ANALYSIS_RUNS) else None
+        )
+        await it.update(2)
+        assert it.shown("active") == 1
+        assert await it.phase() == ("Degraded", f"RolloutAborted: Rollout aborted update to revision 2: {said}")
+        await it.grow(60)
+        assert (await it.phase())[1].endswith(said)
 
 
 async def test_abort_and_retry_by_hand() -> None:

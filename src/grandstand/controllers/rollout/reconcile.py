@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from grandstand import selectors
 from grandstand.clock import rfc3339
 from grandstand.controllers.ownership import claim
+from grandstand.errors import GrandstandError, Invalid
 from grandstand.kinds import AnalysisRun, Object, ReplicaSet, Rollout, Service
 from grandstand.kinds.resources import ANALYSIS_RUNS, REPLICA_SETS, ROLLOUTS, SERVICES
 from grandstand.kinds.rollouts import ROLLOUT_HASH
@@ -61,6 +62,17 @@ def reconcile(wanted: Rollout, seen: Seen) -> list[Action]:
     if versions.new is None:
         return _created(wanted, seen, versions)
     return _carried_on(wanted, seen, versions)
+
+
+def failed(wanted: Rollout, seen: Seen, error: GrandstandError) -> list[Action]:
+    """Abort an update whose analysis the API refuses, and say why: it would be refused for ever."""
+    if not (isinstance(error, Invalid) and error.message.startswith(ANALYSIS_RUNS.kind)):
+        return []
+    plan, revision = Plan(), max((revision_of(each) for each in seen.candidates), default=1)
+    plan.abort(error.message, seen.now)
+    message = f"RolloutAborted: Rollout aborted update to revision {revision}: {error.message}"
+    said = {**plan.status, "phase": Phase.DEGRADED.value, "message": message}
+    return [Patch(ROLLOUTS, wanted.metadata.key, {"status": said}, "status", uid=wanted.metadata.uid)]
 
 
 def _created(wanted: Rollout, seen: Seen, versions: Versions) -> list[Action]:

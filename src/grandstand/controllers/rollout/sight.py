@@ -23,7 +23,7 @@ from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.runner import Controller
 
 from .analyses import names
-from .reconcile import Seen, reconcile
+from .reconcile import Seen, failed, reconcile
 from .versions import name_of_new
 
 
@@ -152,4 +152,4 @@ def controller(caches: Caches) -> Controller[Key, Rollout, Seen]:
         ANALYSIS_TEMPLATES: sight.of_template,
         CLUSTER_ANALYSIS_TEMPLATES: sight.of_template,
     }
-    return Controller("rollout", watches, sight.look, reconcile)
+    return Controller("rollout", watches, sight.look, reconcile, failed)

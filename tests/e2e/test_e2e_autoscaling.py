@@ -104,7 +104,7 @@ def test_prometheus_reads_platform_and_workloads(space, engine):
         f'kube_deployment_status_replicas_available{{{own},deployment="web"}} 1',
         f'kube_pod_container_status_restarts_total{{{own},pod="web-',
         'apiserver_request_total{verb="create",resource="deployments",code="201"} ',
-        'apiserver_request_duration_seconds_bucket{verb="list",le="+Inf"}',
+        'apiserver_request_duration_seconds_bucket{verb="get",le="+Inf"}',
         'controller_runtime_reconcile_total{controller="deployment",result="success"}',
         "process_resident_memory_bytes ",
     ):

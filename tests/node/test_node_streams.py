@@ -205,13 +205,14 @@ class TestCommands:
 
     @pytest.mark.parametrize("tty", [False, True])
     async def test_a_command_ends_with_its_client(self, world, tty):
+        nap = f"4322{os.getpid()}"  # the same test may run beside this one, with the other parameter
         await world.create(app(), terminationGracePeriodSeconds=0)
         await world.until(ready)
         async with no_descriptor_more(world):
-            async with world.streams.execute("default", "web", shell("echo up; sleep 4322", tty=tty)) as session:
+            async with world.streams.execute("default", "web", shell(f"echo up; sleep {nap}", tty=tty)) as session:
                 await until(session, b"up")
             await asyncio.wait_for(world.streams.settled(), 4)
-            assert processes("4322") == []
+            assert processes(nap) == []
         assert folders(world) == []
 
     async def test_a_command_that_does_not_listen_is_killed(self, world):

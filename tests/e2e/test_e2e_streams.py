@@ -150,8 +150,9 @@ class TestExec:
         # The size travels beside what is typed.
         terminal.type('until [ "$(stty size)" = "44 111" ]; do sleep 0.1; done; echo "now $(stty size)"\n')
         terminal.until("now 44 111")
-        terminal.type("sleep 100\n")
-        terminal.until("sleep 100\r\n")
+        # Said by the command itself: before it runs, the shell would get what is meant for it.
+        terminal.type("sh -c 'echo be\"\"gun; exec sleep 100'\n")
+        terminal.until("begun\r\n")
         terminal.type("\x03")
         terminal.type("echo code=$?\n")
         terminal.until("code=130")

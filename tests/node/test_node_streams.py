@@ -146,7 +146,8 @@ class TestCommands:
             # The size travels beside what is typed.
             await session.write(b'until [ "$(stty size)" = "33 101" ]; do sleep 0.1; done; echo "now $(stty size)"\n')
             await until(session, b"now 33 101")
-            await session.write(b"echo now it sl''eeps; sleep 100\n")
+            # Said by the command itself: before it runs, the shell would get what is meant for it.
+            await session.write(b"sh -c 'echo sl\"\"eeps; exec sleep 100'\n")
             await until(session, b"sleeps")
             await session.write(b"\x03")
             await session.write(b"exit 7\n")

@@ -66,6 +66,11 @@ def test_a_behavior_is_completed() -> None:
             " s or m, for example 15s",
         ),
         (
+            "metadata.annotations",
+            {"autoscaling.grandstand.dev/period": "0.0s"},
+            'metadata.annotations[autoscaling.grandstand.dev/period]: Invalid value: "0.0s": must be more than nothing',
+        ),
+        (
             "spec.minReplicas",
             6,
             "spec.maxReplicas: Invalid value: 5: must be greater than or equal to `minReplicas`",
@@ -110,6 +115,7 @@ def test_a_behavior_is_completed() -> None:
         "below zero",
         "to zero by a resource",
         "period",
+        "no period",
         "least above most",
         "no kind",
         "no type",

@@ -83,9 +83,13 @@ def _check(autoscaler: Object) -> Causes:
 
 def _check_period(autoscaler: Object) -> Causes:
     text = (part(autoscaler, "metadata").get("annotations") or {}).get(PERIOD_ANNOTATION)
-    if text is not None and not _PERIOD.fullmatch(str(text)):
-        path = f"metadata.annotations[{PERIOD_ANNOTATION}]"
+    if text is None:
+        return
+    path = f"metadata.annotations[{PERIOD_ANNOTATION}]"
+    if not _PERIOD.fullmatch(str(text)):
         yield invalid(path, text, "must be a number with ms, s or m, for example 15s")
+    elif not re.search("[1-9]", str(text)):
+        yield invalid(path, text, "must be more than nothing")
 
 
 def _check_reference(reference: Object, path: str) -> Causes:

@@ -42,6 +42,7 @@ def template(**fields: Any) -> Object:
             changed(rollout(), f"{BLUE_GREEN}.prePromotionAnalysis", {"templates": []}),
             f"{BLUE_GREEN}.prePromotionAnalysis.templates",
         ),
+        (changed(rollout(), "spec.restartAt", "2026-11-27T00:00:00Z"), "spec.restartAt"),
         (changed(rollout(), "spec.rollbackWindow", {"revisions": 3}), "spec.rollbackWindow"),
         (changed(rollout(), "spec.progressDeadlineSeconds", 0), "spec.progressDeadlineSeconds"),
         (canary(trafficRouting={"istio": {}}), f"{CANARY}.trafficRouting"),

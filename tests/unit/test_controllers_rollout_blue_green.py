@@ -197,6 +197,31 @@ async def test_abort_and_retry_by_hand() -> None:
         assert it.shown("active") == 2
 
 
+async def test_a_version_that_was_rejected_is_not_promoted_because_it_is_still_there() -> None:
+    async with stage(prePromotionAnalysis=analysis()) as it:
+        await it.update(2)
+        await it.judge("pre", "Failed")
+        await it.say(abort=None)
+        assert it.shown("active") == 1
+        assert await it.phase() == ("Progressing", "waiting for analysis to complete")
+        await it.judge("pre.2", "Failed")
+        assert (await it.phase())[0] == "Degraded"
+        await it.update(1)
+        await it.update(2)
+        assert it.shown("active") == 1
+        await it.judge("pre", "Successful")
+        assert it.shown("active") == 2
+
+
+async def test_an_abort_by_hand_and_a_retry_at_once_wait_to_be_promoted() -> None:
+    async with stage(autoPromotionEnabled=False) as it:
+        await it.update(2)
+        await it.say(abort=True)
+        await it.say(abort=None)
+        assert it.shown("active") == 1
+        assert await it.phase() == ("Paused", "BlueGreenPause")
+
+
 async def test_promoted_in_full_skips_pause_and_analysis() -> None:
     async with stage(autoPromotionEnabled=False, prePromotionAnalysis=analysis()) as it:
         await it.update(2)

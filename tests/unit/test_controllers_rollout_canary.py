@@ -32,9 +32,15 @@ async def stage(
 
 
 async def shares(it: Stage) -> tuple[int, int] | None:
-    """The canary's weight, and the stable version's."""
-    weights = (await it.status()).get("canary", {}).get("weights")
-    return None if weights is None else (weights["canary"]["weight"], weights["stable"]["weight"])
+    """The canary's weight, and the stable version's; None while there are no two of them."""
+    weights = (await it.status()).get("canary", {}).get("weights") or {}
+    return (weights["canary"]["weight"], weights["stable"]["weight"]) if weights.get("canary") else None
+
+
+async def named(it: Stage) -> dict[str, int]:
+    """The weights by hash."""
+    weights = (await it.status()).get("canary", {}).get("weights") or {}
+    return {part["podTemplateHash"]: part["weight"] for part in weights.values() if part}
 
 
 async def test_the_first_version_takes_no_steps() -> None:
@@ -63,6 +69,58 @@ async def test_weights_and_sizes_step_by_step() -> None:
         assert it.sizes() == {1: 5, 2: 5}
         await it.grow(35)
         assert it.sizes() == {2: 5}
+
+
+async def test_when_all_is_done_the_version_before_gets_nothing_while_its_pods_are_there() -> None:
+    async with stage({"setWeight": 50}) as it:
+        await it.update(2)
+        assert (await it.phase(), it.sizes()) == (("Healthy", ""), {1: 5, 2: 5})
+        assert list((await named(it)).values()) == [100]
+        assert (await it.status())["stableRS"] in await named(it)
+        await it.grow(35)
+        assert it.sizes() == {2: 5}
+        assert await named(it) == {}
+
+
+async def test_a_version_that_was_left_gets_nothing() -> None:
+    async with stage(*STEPS) as it:
+        await it.update(2)
+        left = (await it.status())["currentPodHash"]
+        await it.say(abort=True)
+        await it.update(1)
+        assert it.sizes() == {1: 5, 2: 1}
+        assert left not in await named(it)
+        await it.update(3)
+        assert left not in await named(it)
+        assert await shares(it) == (20, 80)
+
+
+async def test_another_attempt_after_a_failed_analysis_is_judged_anew() -> None:
+    async with stage({"setWeight": 20}, {"analysis": analysis()}, {"pause": {}}) as it:
+        await it.update(2)
+        await it.judge("1", "Failed")
+        await it.say(abort=False)
+        assert await shares(it) == (20, 80)
+        await it.judge("1.2", "Successful")
+        assert await it.phase() == ("Paused", "CanaryPauseStep")
+
+
+async def test_an_abort_begins_at_the_first_step_again() -> None:
+    async with stage(*STEPS) as it:
+        await it.update(2)
+        await it.promote()
+        assert await shares(it) == (50, 50)
+        await it.say(abort=True)
+        await it.say(abort=False)
+        assert await shares(it) == (20, 80)
+
+
+async def test_other_steps_are_begun_with_the_first() -> None:
+    async with stage(*STEPS) as it:
+        await it.update(2)
+        await it.promote()
+        await it.spec(strategy=canary({"setWeight": 10}, {"pause": {}}, {"setWeight": 80}, {"pause": {}}))
+        assert await shares(it) == (10, 90)
 
 
 async def test_a_share_is_given_only_when_the_pods_for_it_are_there() -> None:

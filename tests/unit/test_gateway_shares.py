@@ -7,12 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grandstand.gateway.servers import Duty, Server
-from grandstand.gateway.shares import shares_in, weighed
+from grandstand.gateway.shares import Shares, shares_in, weighed
 from grandstand.kinds import Object, Rollout, view
+
+STABLE, CANARY, OTHER = "s" * 10, "c" * 10, "o" * 10
+
+
+def shares(canary: float) -> Shares:
+    return {"web": {STABLE: 100 - canary, CANARY: canary}}
 
 
 def servers(stable: int, canary: int, other: int = 0, duty: Duty = Duty.SERVING) -> dict[str, Server]:
-    pods = [f"web-s-{n}" for n in range(stable)] + [f"web-c-{n}" for n in range(canary)] + ["x-1"] * other
+    pods = [f"web-{STABLE}-{n}" for n in range(stable)] + [f"web-{CANARY}-{n}" for n in range(canary)] + ["x-1"] * other
     made = [Server(f"10.0.0.{number}", 80, duty, pod_name=pod) for number, pod in enumerate(pods)]
     return {server.name: server for server in made}
 
@@ -20,7 +26,9 @@ def servers(stable: int, canary: int, other: int = 0, duty: Duty = Duty.SERVING)
 def weights(found: dict[str, Server]) -> dict[str, list[int]]:
     by_version: dict[str, list[int]] = {}
     for server in found.values():
-        by_version.setdefault(server.pod_name[:5], []).append(server.weight)
+        by_version.setdefault(server.pod_name.replace("ssssssssss", "s").replace("cccccccccc", "c")[:5], []).append(
+            server.weight
+        )
     return by_version
 
 
@@ -38,17 +46,30 @@ def weights(found: dict[str, Server]) -> dict[str, list[int]]:
     ids=["half", "as many as its share", "nothing yet", "everything", "a tenth", "no canary", "no stable"],
 )
 def test_weights(stable, canary, share, expected) -> None:
-    assert weights(weighed(servers(stable, canary), {"web-s-": 100 - share, "web-c-": share})) == expected
+    assert weights(weighed(servers(stable, canary), shares(share))) == expected
 
 
 def test_pods_of_nobody_keep_their_weight() -> None:
-    found = weights(weighed(servers(1, 1, other=1), {"web-s-": 50, "web-c-": 50}))
+    found = weights(weighed(servers(1, 1, other=1), shares(50)))
     assert found["x-1"] == [100]
+
+
+def test_a_version_that_is_not_named_gets_nothing() -> None:
+    """An aborted one, or the one before, in the time until its Pods go."""
+    found = servers(2, 1) | {"o": Server("10.0.1.1", 80, Duty.SERVING, pod_name=f"web-{OTHER}-1")}
+    assert weighed(found, shares(20))["o"].weight == 0
+    assert weighed(found, {"web": {STABLE: 100}})["o"].weight == 0
+    assert {server.weight for server in weighed({"o": found["o"]}, shares(20)).values()} == {100}
+
+
+def test_pods_of_another_workload_with_a_similar_name_are_left_alone() -> None:
+    found = servers(1, 1) | {"o": Server("10.0.1.1", 80, Duty.SERVING, pod_name=f"web-api-{STABLE}-1")}
+    assert weighed(found, shares(20))["o"].weight == 100
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(10, 90))
 def test_shares_are_kept_as_far_as_whole_weights_can(stable, canary, share) -> None:
-    found = weights(weighed(servers(stable, canary), {"web-s-": 100 - share, "web-c-": share}))
+    found = weights(weighed(servers(stable, canary), shares(share)))
     assert max(found["web-s"][0], found["web-c"][0]) == 256
     ratio = sum(found["web-c"]) / sum(found["web-s"])
     lightest = min(found["web-s"][0], found["web-c"][0])
@@ -65,5 +86,5 @@ def test_shares_come_from_rollouts_between_two_versions() -> None:
         "stable": {"podTemplateHash": "s", "weight": 80},
     }
     assert shares_in([rollout("web", {"weights": weights_now}), rollout("idle", {})]) == {
-        "default": {"web-c-": 20.0, "web-s-": 80.0}
+        "default": {"web": {"c": 20.0, "s": 80.0}}
     }

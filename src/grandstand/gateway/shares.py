@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from grandstand.kinds import Rollout
 
@@ -15,37 +16,55 @@ from .servers import Duty, Server
 
 HEAVIEST = 256
 
-Shares = Mapping[str, float]
-"""The share of each version, by how the names of its Pods begin."""
+Shares = Mapping[str, Mapping[str, float]]
+"""The share of each version (by its hash) of each Rollout (by its name); one that is not named gets nothing."""
+
+HASH_LENGTH = 10
+
+
+class Version(NamedTuple):
+    """Which version of which Rollout a Pod is of."""
+
+    rollout: str
+    hash: str
 
 
 def shares_in(rollouts: Iterable[Rollout]) -> dict[str, Shares]:
-    """By namespace, of all Rollouts that are between two versions."""
-    found: dict[str, dict[str, float]] = {}
+    """By namespace, of all Rollouts that have Pods of several versions."""
+    found: dict[str, dict[str, Mapping[str, float]]] = {}
     for rollout in rollouts:
-        for part in (rollout.status.canary.weights or {}).values():
-            if isinstance(part, dict) and part.get("podTemplateHash"):
-                prefix = f"{rollout.metadata.name}-{part['podTemplateHash']}-"
-                found.setdefault(rollout.metadata.namespace, {})[prefix] = float(part.get("weight") or 0)
+        parts = [part for part in (rollout.status.canary.weights or {}).values() if isinstance(part, dict)]
+        named = {
+            part["podTemplateHash"]: float(part.get("weight") or 0) for part in parts if part.get("podTemplateHash")
+        }
+        if named:
+            found.setdefault(rollout.metadata.namespace, {})[rollout.metadata.name] = named
     return dict(found)
 
 
 def weighed(servers: Mapping[str, Server], shares: Shares) -> dict[str, Server]:
-    """The servers with their weights. Where only one version serves, nothing is shared: all weigh the same."""
+    """The servers with their weights. Where no version with a share serves, nothing is shared: all weigh the same."""
     versions = {name: version_of(server.pod_name, shares) for name, server in servers.items()}
-    serving = Counter(versions[name] for name, server in servers.items() if server.duty is Duty.SERVING)
-    if len([version for version in serving if version]) < 2:
+    serving = Counter(
+        version
+        for name, server in servers.items()
+        if server.duty is Duty.SERVING and (version := versions[name]) is not None
+    )
+    each = {version: shares[version.rollout].get(version.hash, 0.0) / count for version, count in serving.items()}
+    heaviest = max(each.values(), default=0.0)
+    if len(each) < 2 or heaviest <= 0:
         return dict(servers)
-    each = {version: shares[version] / count for version, count in serving.items() if version}
-    heaviest = max(each.values()) or 1.0
     weights = {
         version: max(1, round(share / heaviest * HEAVIEST)) if share > 0 else 0 for version, share in each.items()
     }
-    return {
-        name: replace(server, weight=weights.get(versions[name], server.weight)) for name, server in servers.items()
-    }
+    return {name: replace(server, weight=_weight(server, versions[name], weights)) for name, server in servers.items()}
 
 
-def version_of(pod_name: str, shares: Shares) -> str:
-    """The version that a Pod is of, as the shares name it; "" for a Pod of no Rollout that is between two."""
-    return next((prefix for prefix in shares if pod_name.startswith(prefix)), "")
+def version_of(pod_name: str, shares: Shares) -> Version | None:
+    """The version that a Pod is of, by its name `<rollout>-<hash>-<suffix>`; None where there is nothing to share."""
+    rollout, _, rest = pod_name.rpartition("-")[0].rpartition("-")
+    return Version(rollout, rest) if rollout in shares and len(rest) == HASH_LENGTH else None
+
+
+def _weight(server: Server, version: Version | None, weights: Mapping[Version, int]) -> int:
+    return server.weight if version is None else weights.get(version, server.weight)

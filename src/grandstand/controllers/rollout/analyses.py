@@ -9,10 +9,10 @@ from enum import StrEnum
 from grandstand.controllers.ownership import controller_reference
 from grandstand.kinds import Object, Rollout
 from grandstand.kinds.resources import ANALYSIS_RUNS, ROLLOUTS
-from grandstand.kinds.rollouts import ROLLOUT_HASH, AnalysisReference
+from grandstand.kinds.rollouts import ROLLOUT_HASH, AnalysisReference, AnalysisStatus
 
 from .plan import Plan, Situation, Wish
-from .versions import revision_of
+from .versions import next_revision, revision_of
 
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
@@ -40,12 +40,21 @@ _VERDICTS = {
 
 
 def judged(
-    plan: Plan, situation: Situation, analysis: AnalysisReference | None, suffix: str, field: str, part: Object
+    plan: Plan,
+    situation: Situation,
+    analysis: AnalysisReference | None,
+    recorded: AnalysisStatus | None,
+    suffix: str,
+    field: str,
+    part: Object,
 ) -> Verdict:
-    """Have an analysis run, note in `part[field]` how it stands, and say so; one that fails aborts the update."""
+    """Have an analysis run, note in `part[field]` how it stands, and say so; one that fails aborts the update.
+
+    `recorded` is what was noted before: a verdict that had aborted the update does not count when it is tried again.
+    """
     if analysis is None or not analysis.templates:
         return Verdict.NONE
-    name = f"{situation.wanted.metadata.name}-{situation.new_hash}-{revision_of(situation.new)}-{suffix}"
+    name = run_name(situation, recorded, suffix)
     run = situation.runs.get(name)
     if run is None:
         plan.runs.append(Wish(name, analysis))
@@ -58,6 +67,19 @@ def judged(
         detail = run.status.message or run.status.phase
         plan.abort(f"analysis {name} {run.status.phase.lower()}: {detail}", situation.now)
     return verdict
+
+
+def run_name(situation: Situation, recorded: AnalysisStatus | None, suffix: str) -> str:
+    """The name of the run that counts now: with a number from the second attempt on."""
+    # A version that is rolled out again gets its new number only after this look.
+    revision = max(revision_of(situation.new), next_revision(situation.versions))
+    first = f"{situation.wanted.metadata.name}-{situation.new_hash}-{revision}-{suffix}"
+    if recorded is None or not recorded.name.startswith(first):
+        return first
+    if _VERDICTS.get(recorded.status) is not Verdict.BAD:
+        return recorded.name
+    number = recorded.name.removeprefix(first).removeprefix(".")
+    return f"{first}.{int(number or 1) + 1}"
 
 
 def run_from(

@@ -17,7 +17,7 @@ from grandstand.kinds.rollouts import BlueGreen
 
 from .analyses import Verdict, judged
 from .plan import Plan, Situation, paused_for
-from .versions import deadline_of, hash_of, is_available
+from .versions import deadline_of, hash_of, is_available, served_just_now
 
 PAUSE = "BlueGreenPause"
 CUTOVER = "active service cutover pending"
@@ -80,7 +80,8 @@ def _go_on(plan: Plan, situation: Situation, strategy: BlueGreen, own: Object) -
 def _may_promote(plan: Plan, situation: Situation, strategy: BlueGreen, own: Object) -> bool:
     """Whether analysis and pause let a ready version be promoted. Both run at the same time."""
     field = "prePromotionAnalysisRunStatus"
-    verdict = judged(plan, situation, strategy.pre_promotion_analysis, "pre", field, own)
+    recorded = situation.state.blue_green.pre_promotion_analysis_run_status
+    verdict = judged(plan, situation, strategy.pre_promotion_analysis, recorded, "pre", field, own)
     if verdict is Verdict.BAD:
         return False
     paused = verdict is Verdict.UNDECIDED
@@ -109,7 +110,8 @@ def _after_promotion(plan: Plan, situation: Situation, strategy: BlueGreen, own:
     field = "postPromotionAnalysisRunStatus"
     verdict = Verdict.NONE
     if not fast:
-        verdict = judged(plan, situation, strategy.post_promotion_analysis, "post", field, own)
+        recorded = situation.state.blue_green.post_promotion_analysis_run_status
+        verdict = judged(plan, situation, strategy.post_promotion_analysis, recorded, "post", field, own)
     if verdict in (Verdict.RUNNING, Verdict.UNDECIDED):
         plan.waiting = str(verdict)
         plan.keep(situation.stable, situation.wanted.spec.replicas)
@@ -158,9 +160,7 @@ def _show(plan: Plan, situation: Situation, strategy: BlueGreen, version: str, *
 
 
 def _served_just_now(situation: Situation) -> bool:
-    """Whether the new version is one that served before, and is still there at full size."""
-    known = situation.new_hash == situation.state.stable_rs or deadline_of(situation.new) is not None
-    return known and is_available(situation.new, situation.wanted.spec.replicas)
+    return served_just_now(situation.new, situation.state.stable_rs, situation.wanted.spec.replicas)
 
 
 def _is_ready(replica_set: ReplicaSet, size: int, strategy: BlueGreen) -> bool:

@@ -17,7 +17,7 @@ from grandstand.kinds.rollouts import Canary, CanaryStep, Pause, SetCanaryScale,
 
 from .analyses import Verdict, judged
 from .plan import Plan, Situation, paused_for
-from .versions import deadline_of, hash_of, is_available
+from .versions import deadline_of, hash_of, is_available, served_just_now
 
 PAUSE = "CanaryPauseStep"
 INCONCLUSIVE = "InconclusiveAnalysisRun"
@@ -31,6 +31,8 @@ def plan_for(situation: Situation, strategy: Canary) -> Plan:
     own: Object = {}
     steps, stable = strategy.steps, situation.stable
     index = min(situation.state.current_step_index or 0, len(steps))
+    if situation.state.current_step_hash not in ("", step_hash(steps)):
+        index = 0  # it was counted in other steps
     aborted = situation.state.abort and stable is not None
     if situation.first or stable is None or situation.state.promote_full or _served_just_now(situation):
         index = len(steps)
@@ -45,6 +47,8 @@ def plan_for(situation: Situation, strategy: Canary) -> Plan:
     if plan.abort_reason:
         plan.sizes.clear()
         weight = _aborted(plan, situation, strategy)
+    if aborted or plan.abort_reason:
+        index = 0  # when it is tried again, it begins anew
     own["weights"] = _weights(situation, strategy, weight)
     plan.status |= {"canary": own, "currentStepIndex": index if steps else None, "currentStepHash": step_hash(steps)}
     _show(plan, situation, strategy, weight)
@@ -109,7 +113,9 @@ def _is_done(plan: Plan, situation: Situation, step: CanaryStep, index: int, own
             plan.come_again(pause.again_seconds)
         return pause.over
     if step.analysis is not None:
-        verdict = judged(plan, situation, step.analysis, f"step-{index}", "currentStepAnalysisRunStatus", own)
+        recorded = situation.state.canary.current_step_analysis_run_status
+        field = "currentStepAnalysisRunStatus"
+        verdict = judged(plan, situation, step.analysis, recorded, f"step-{index}", field, own)
         if verdict is Verdict.UNDECIDED:
             pause = paused_for(situation.state, INCONCLUSIVE, None, situation.now)
             plan.status |= pause.status
@@ -145,7 +151,7 @@ def _aborted(plan: Plan, situation: Situation, strategy: Canary) -> int:
     plan.keep(situation.stable, situation.wanted.spec.replicas)
     if strategy.dynamic_stable_scale and not is_available(situation.stable, situation.wanted.spec.replicas):
         plan.waiting = NOT_READY  # the canary helps out until the others are back
-        return weight_at(strategy.steps, situation.state.current_step_index or 0)
+        return int(((situation.state.canary.weights or {}).get("canary") or {}).get("weight") or 0)
     if strategy.abort_scale_down_delay_seconds:
         plan.retire(situation, situation.new, strategy.abort_scale_down_delay_seconds)
     return 0
@@ -158,7 +164,8 @@ def _background(plan: Plan, situation: Situation, strategy: Canary, index: int, 
         return
     if index >= len(strategy.steps) and strategy.steps:
         return
-    judged(plan, situation, analysis, "background", "currentBackgroundAnalysisRunStatus", own)
+    recorded = situation.state.canary.current_background_analysis_run_status
+    judged(plan, situation, analysis, recorded, "background", "currentBackgroundAnalysisRunStatus", own)
 
 
 def _keep_stable(plan: Plan, situation: Situation, strategy: Canary, weight: int) -> None:
@@ -169,17 +176,19 @@ def _keep_stable(plan: Plan, situation: Situation, strategy: Canary, weight: int
 
 
 def _weights(situation: Situation, strategy: Canary, weight: int) -> Object | None:
-    """What the gateway reads; nothing where there is one version only."""
-    if situation.stable is None:
+    """What the gateway reads, as long as there is another version that has Pods: it gives nothing to one not named."""
+    if not any(each.spec.replicas or each.status.replicas for each in situation.versions.old):
         return None
-    parts = {
-        "canary": (situation.new_hash, weight, strategy.canary_service),
-        "stable": (hash_of(situation.stable), WHOLE - weight, strategy.stable_service),
-    }
+    if situation.stable is None:
+        return {"canary": None, "stable": _share(situation.new_hash, WHOLE, strategy.stable_service)}
     return {
-        part: {"podTemplateHash": version, "weight": share, "serviceName": service or None}
-        for part, (version, share, service) in parts.items()
+        "canary": _share(situation.new_hash, weight, strategy.canary_service),
+        "stable": _share(hash_of(situation.stable), WHOLE - weight, strategy.stable_service),
     }
+
+
+def _share(version: str, weight: int, service: str) -> Object:
+    return {"podTemplateHash": version, "weight": weight, "serviceName": service or None}
 
 
 def _show(plan: Plan, situation: Situation, strategy: Canary, weight: int) -> None:
@@ -204,5 +213,4 @@ def _retire_others(plan: Plan, situation: Situation, strategy: Canary) -> None:
 
 
 def _served_just_now(situation: Situation) -> bool:
-    known = situation.new_hash == situation.state.stable_rs or deadline_of(situation.new) is not None
-    return known and is_available(situation.new, situation.wanted.spec.replicas)
+    return served_just_now(situation.new, situation.state.stable_rs, situation.wanted.spec.replicas)

@@ -71,6 +71,8 @@ class Plan:
     waiting: str = ""
     """What the update waits for, in Argo's words; "" when it is over."""
     again: list[float] = field(default_factory=list)
+    served: str = ""
+    """The hash of the version that is stable from now on."""
 
     def come_again(self, seconds: float) -> None:
         self.again.append(max(0.0, seconds))
@@ -102,6 +104,7 @@ class Plan:
         """The update is over: this version is what is gone back to from now on."""
         over: Object = {"pauseConditions": None, "controllerPause": None, "promoteFull": None}
         self.status |= {"stableRS": version, **over}
+        self.served = version
         self.waiting = ""
 
     def abort(self, reason: str, now: float) -> None:

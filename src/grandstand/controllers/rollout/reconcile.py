@@ -21,6 +21,7 @@ from .report import Phase, invalid, report
 from .versions import (
     DEADLINE,
     REVISION,
+    SERVED,
     Versions,
     hash_of,
     name_of_new,
@@ -148,9 +149,14 @@ def _sized(seen: Seen, versions: Versions, plan: Plan) -> list[Patch]:
             way = "up" if after > before else "down"
             message = f"Scaled {way} ReplicaSet {name} (revision {revision_of(each)}) from {before} to {after}"
             announce = Emit(seen.raw, "Normal", "ScalingReplicaSet", message)
+        marks: dict[str, str | None] = {}
         if name in plan.deadlines:
             deadline = plan.deadlines[name]
-            patch["metadata"] = {"annotations": {DEADLINE: None if deadline is None else rfc3339(deadline)}}
+            marks[DEADLINE] = None if deadline is None else rfc3339(deadline)
+        if hash_of(each) == plan.served and SERVED not in each.metadata.annotations:
+            marks[SERVED] = "true"
+        if marks:
+            patch["metadata"] = {"annotations": marks}
         if patch:
             patches.append(Patch(REPLICA_SETS, each.metadata.key, patch, uid=each.metadata.uid, announce=announce))
     return patches

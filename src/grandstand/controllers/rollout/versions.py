@@ -18,6 +18,9 @@ REVISION = "rollout.argoproj.io/revision"
 DEADLINE = "scale-down-deadline"
 """When a version that serves no more is scaled down; the name is Argo's."""
 
+SERVED = "rollout.grandstand.dev/served"
+"""On a version that was stable once: only such a one is gone back to without pause and analysis."""
+
 
 @dataclass(frozen=True, slots=True)
 class Versions:
@@ -73,6 +76,12 @@ def is_available(replica_set: ReplicaSet | None, count: int) -> bool:
 def deadline_of(replica_set: ReplicaSet) -> float | None:
     text = replica_set.metadata.annotations.get(DEADLINE)
     return parse_time(text) if text else None
+
+
+def served_just_now(replica_set: ReplicaSet, stable_hash: str, wished: int) -> bool:
+    """Whether a version is one that served before, and is still there at full size."""
+    leaves = deadline_of(replica_set) is not None and SERVED in replica_set.metadata.annotations
+    return (hash_of(replica_set) == stable_hash or leaves) and is_available(replica_set, wished)
 
 
 def replica_set_from(wanted: Rollout, versions: Versions, replicas: int) -> Object:

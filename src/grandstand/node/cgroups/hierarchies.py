@@ -98,16 +98,22 @@ class VersionOne:
             file.write_text(value)
 
     def spent(self, cgroup: str) -> tuple[int, int]:
+        return self._cpu_ns(cgroup), self._memory(cgroup)[1]
+
+    def _cpu_ns(self, cgroup: str) -> int:
+        return int((self._root / "cpuacct" / cgroup / "cpuacct.usage").read_text())
+
+    def _memory(self, cgroup: str) -> tuple[int, int]:
+        """Usage and working set in bytes, of one moment."""
         memory = self._root / "memory" / cgroup
         usage = int((memory / "memory.usage_in_bytes").read_text())
-        inactive = field((memory / "memory.stat").read_text(), "total_inactive_file")
-        return int((self._root / "cpuacct" / cgroup / "cpuacct.usage").read_text()), working_set(usage, inactive)
+        return usage, working_set(usage, field((memory / "memory.stat").read_text(), "total_inactive_file"))
 
     def stats(self, cgroup: str) -> Stats:
-        cpu_usage_ns, in_use = self.spent(cgroup)
+        usage, in_use = self._memory(cgroup)
         return Stats(
-            cpu_usage_ns=cpu_usage_ns,
-            memory_usage_bytes=int((self._root / "memory" / cgroup / "memory.usage_in_bytes").read_text()),
+            cpu_usage_ns=self._cpu_ns(cgroup),
+            memory_usage_bytes=usage,
             memory_working_set_bytes=in_use,
             pids=int((self._root / "pids" / cgroup / "pids.current").read_text()),
             oom_kills=self.oom_kills(cgroup),
@@ -165,18 +171,22 @@ class VersionTwo:
         (self._root / cgroup / "cpu.max").write_text(f"{quota} {QUOTA_PERIOD_MICROSECONDS}")
 
     def spent(self, cgroup: str) -> tuple[int, int]:
-        directory = self._root / cgroup
-        usage = int((directory / "memory.current").read_text())
-        inactive = field((directory / "memory.stat").read_text(), "inactive_file")
-        cpu = field((directory / "cpu.stat").read_text(), "usage_usec")
-        return cpu * 1000, working_set(usage, inactive)
+        return self._cpu_ns(cgroup), self._memory(cgroup)[1]
+
+    def _cpu_ns(self, cgroup: str) -> int:
+        return field((self._root / cgroup / "cpu.stat").read_text(), "usage_usec") * 1000
+
+    def _memory(self, cgroup: str) -> tuple[int, int]:
+        """Usage and working set in bytes, of one moment."""
+        usage = int((self._root / cgroup / "memory.current").read_text())
+        return usage, working_set(usage, field((self._root / cgroup / "memory.stat").read_text(), "inactive_file"))
 
     def stats(self, cgroup: str) -> Stats:
         directory = self._root / cgroup
-        cpu_usage_ns, in_use = self.spent(cgroup)
+        usage, in_use = self._memory(cgroup)
         return Stats(
-            cpu_usage_ns=cpu_usage_ns,
-            memory_usage_bytes=int((directory / "memory.current").read_text()),
+            cpu_usage_ns=self._cpu_ns(cgroup),
+            memory_usage_bytes=usage,
             memory_working_set_bytes=in_use,
             pids=int((directory / "pids.current").read_text()),
             oom_kills=self.oom_kills(cgroup),

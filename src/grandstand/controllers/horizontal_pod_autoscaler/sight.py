@@ -12,6 +12,7 @@ from grandstand.kinds import (
     RESOURCES,
     HorizontalPodAutoscaler,
     Key,
+    LabelSelector,
     Object,
     Pod,
     Resource,
@@ -19,10 +20,11 @@ from grandstand.kinds import (
     key_of,
     scale_in,
 )
+from grandstand.kinds.autoscaling import HorizontalPodAutoscalerSpec
 from grandstand.kinds.resources import HORIZONTAL_POD_AUTOSCALERS, PODS, SERVICES
 from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.runner import Controller
-from grandstand.scaling.hpa import Decision, Memory, Replicas, Timing, decide
+from grandstand.scaling.hpa import Decision, Memory, Replicas, Spec, Timing, decide
 
 from .readings import Reader
 from .reconcile import Seen, Target, failed, reconcile
@@ -40,6 +42,8 @@ class Known:
 
     memory: Memory = field(default_factory=Memory)
     looked_at: float = 0.0
+    spec: tuple[HorizontalPodAutoscalerSpec, Spec] | None = None
+    """What was read of which spec."""
 
 
 class Sight:
@@ -51,7 +55,11 @@ class Sight:
         self._by_service = self._hpas.index(
             lambda hpa: [Key(hpa.metadata.namespace, name) for name in hpa.described_services]
         )
-        self._pods = caches.table(PODS, Pod).index(lambda pod: [pod.metadata.namespace])
+        pods = caches.table(PODS, Pod)
+        self._pods = pods.index(lambda pod: [pod.metadata.namespace])
+        self._labelled = pods.index(
+            lambda pod: [(pod.metadata.namespace, *each) for each in pod.metadata.labels.items()]
+        )
         self._services = caches.table(SERVICES, Service).index(lambda service: [service.metadata.namespace])
         self._targets = {resource: caches.informer(resource) for resource in SCALABLE}
         self._reader = reader
@@ -90,15 +98,23 @@ class Sight:
         return Target(resource, key, scale_in(obj)), ""
 
     def _decide(self, hpa: HorizontalPodAutoscaler, target: Target, known: Known, now: float) -> Decision:
-        selector = selectors.from_label_selector(target.scale.selector)
         namespace = hpa.metadata.namespace
-        pods = [pod for pod in self._pods[namespace] if selectors.matches(selector, pod.metadata.labels)]
+        pods = self._pods_of(namespace, target.scale.selector)
         ready = sum(pod.ready and pod.metadata.deletion_timestamp is None for pod in pods)
         readings = self._reader.readings(hpa, pods, self._services[namespace])
         replicas = Replicas(target.scale.wanted, ready)
-        decision = decide(spec_of(hpa), known.memory, readings, replicas, now, self._timing)
+        if known.spec is None or known.spec[0] is not hpa.spec:
+            known.spec = hpa.spec, spec_of(hpa)
+        decision = decide(known.spec[1], known.memory, readings, replicas, now, self._timing)
         known.memory = decision.memory
         return decision
+
+    def _pods_of(self, namespace: str, wanted: LabelSelector) -> list[Pod]:
+        """The Pods that a selector finds; by one of its labels, for there may be many others."""
+        selector = selectors.from_label_selector(wanted)
+        first = next(iter(wanted.match_labels.items()), None)
+        candidates = self._pods[namespace] if first is None else self._labelled[(namespace, *first)]
+        return [pod for pod in candidates if selectors.matches(selector, pod.metadata.labels)]
 
     # Whom a change concerns.
 

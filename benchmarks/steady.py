@@ -40,6 +40,9 @@ async def changes(client: RemoteClient, name: str, seen: list[tuple[float, int]]
 
 async def one(place: Place, client: RemoteClient, name: str, metric: Object) -> tuple[str, ...]:
     async with deployed(client, name, burn_seconds=BURN_SECONDS):
+        warm = Load(place, name, 1)
+        async with warm.running():  # before the first Pod is ready, there is nobody to answer
+            await warm.until_answered_by(1, 60.0)
         hpa = autoscaler(name, metric, least=1, most=6, idle_seconds=IDLE_SECONDS)
         await client.create(HORIZONTAL_POD_AUTOSCALERS, hpa)
         seen: list[tuple[float, int]] = []

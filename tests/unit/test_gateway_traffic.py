@@ -97,6 +97,36 @@ def test_a_worker_whose_counters_begin_anew_adds_what_it_has_since() -> None:
     assert it.meter.totals[WEB].requests == 17
 
 
+@pytest.mark.parametrize("comes_back", [False, True], ids=["gone", "gone and back"])
+def test_a_port_that_is_routed_no_more_takes_nothing_from_its_service(comes_back: bool) -> None:
+    it = Looks()
+    for look in range(20):
+        ports = [backend(10 * look), backend(10 * look, look, backend="web.81")]
+        it.take(*ports, server("a", 10 * look), server("a", 10 * look, backend="web.81"))
+    before = it.meter.service_totals(WEB)
+    assert before == (380, 19)
+    for look in range(20, 30):
+        back = [backend(0, backend="web.81"), server("a", 0, backend="web.81")] if comes_back and look > 22 else []
+        it.take(backend(10 * look), server("a", 10 * look), *back)
+        after = it.meter.service_totals(WEB)
+        assert after is not None
+        assert after >= before
+        before = after
+        for found in (it.meter.service_traffic(WEB), it.meter.pod_traffic(WEB)["uid-a"]):
+            assert found is not None
+            assert found.requests_per_second >= 100 - 1e-6
+            assert found.errors_per_second >= 0
+    assert before == (480, 19)
+    assert it.meter.pod_totals(WEB)["uid-a"].requests == 480
+
+
+def test_a_reload_keeps_the_latency_until_the_new_worker_has_one() -> None:
+    it = Looks()
+    it.take(backend(0, response_milliseconds=40))
+    it.take(backend(0), worker=2)
+    assert it.meter.totals[WEB].latency_seconds == pytest.approx(0.04)
+
+
 def test_after_a_rest_a_rate_is_not_spread_over_the_rest() -> None:
     it = Looks()
     it.take(backend(0))

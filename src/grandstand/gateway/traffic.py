@@ -1,7 +1,7 @@
 """Turn HAProxy's counters into what passes each Service and Pod. Pure but for its memory: time is an argument.
 
 Counters belong to a worker process, and begin at 0 with it: after a reload several workers count. What each adds since
-the last look is summed up here, so that totals never go back.
+the last look is summed up here, by Service and by Pod, so that totals never go back, whichever backends and servers go.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class Window:
 
 
 @dataclass(slots=True)
-class _Total:
+class _Added:
+    """What a look adds to the totals of a place, and what it finds there."""
+
     requests: int = 0
     errors: int = 0
     in_flight: int = 0
@@ -91,7 +93,6 @@ class TrafficMeter:
     def __init__(self, held: Callable[[Key], int]) -> None:
         self._held = held
         self._counted: dict[tuple[int, Place], tuple[int, int]] = {}
-        self._totals: defaultdict[Place, _Total] = defaultdict(_Total)
         self._services: dict[Key, Window] = {}
         self._pods: dict[Key, dict[str, Window]] = {}
         self._told: list[Callable[[Key], None]] = []
@@ -111,8 +112,7 @@ class TrafficMeter:
             self._mark_rest(self._rested_at - WINDOW_SECONDS)
             self._mark_rest(self._rested_at)
         self._moved_at = at
-        self._count(workers)
-        self._sample(at, services, pods)
+        self._sample(at, self._count(workers), services, pods)
 
     def rest(self, at: float) -> None:
         """Nothing has moved since the last look, and nothing is in flight. Once that shows everywhere, it is cheap."""
@@ -177,9 +177,8 @@ class TrafficMeter:
         for told in self._told:
             told(service)
 
-    def _count(self, workers: Mapping[int, Sequence[Counters]]) -> None:
-        for total in self._totals.values():
-            total.in_flight = total.queued = 0
+    def _count(self, workers: Mapping[int, Sequence[Counters]]) -> Mapping[Place, _Added]:
+        found: defaultdict[Place, _Added] = defaultdict(_Added)
         counted: dict[tuple[int, Place], tuple[int, int]] = {}
         for worker, counters in workers.items():
             for each in counters:
@@ -188,53 +187,60 @@ class TrafficMeter:
                 counted[worker, place] = now
                 # What the first look finds was counted by nobody: the gateway may have served for days.
                 before = self._counted.get((worker, place), (0, 0) if self._begun else now)
-                total = self._totals[place]
-                total.requests += _added(now[0], before[0])
-                total.errors += _added(now[1], before[1])
-                total.in_flight += each.in_flight
-                total.queued += each.queued
-                total.latency_seconds = each.response_milliseconds / 1000 or total.latency_seconds
+                added = found[place]
+                added.requests += _grown(now[0], before[0])
+                added.errors += _grown(now[1], before[1])
+                added.in_flight += each.in_flight
+                added.queued += each.queued
+                added.latency_seconds = each.response_milliseconds / 1000 or added.latency_seconds
         self._counted, self._begun = counted, True
-        for place in self._totals.keys() - {place for _, place in counted}:
-            del self._totals[place]
+        return found
 
-    def _sample(self, at: float, services: Mapping[str, Key], pods: Mapping[Place, str]) -> None:
-        by_service: defaultdict[Key, _Total] = defaultdict(_Total)
-        by_pod: defaultdict[tuple[Key, str], _Total] = defaultdict(_Total)
-        for place, total in self._totals.items():
+    def _sample(
+        self, at: float, found: Mapping[Place, _Added], services: Mapping[str, Key], pods: Mapping[Place, str]
+    ) -> None:
+        by_service: defaultdict[Key, _Added] = defaultdict(_Added)
+        by_pod: defaultdict[tuple[Key, str], _Added] = defaultdict(_Added)
+        for place, added in found.items():
             service = services.get(place.backend)
             if service is None or place.server == ACTIVATOR:
                 continue
             if not place.server:  # a whole backend: all but what its servers have in flight, which is added below
-                _add(by_service[service], total, in_flight=0)
+                _add(by_service[service], added, in_flight=0)
             else:
-                by_service[service].in_flight += total.in_flight
-                by_service[service].queued += total.queued
+                by_service[service].in_flight += added.in_flight
+                by_service[service].queued += added.queued
                 if (uid := pods.get(place)) is not None:
-                    _add(by_pod[service, uid], total, in_flight=total.in_flight)
+                    _add(by_pod[service, uid], added, in_flight=added.in_flight)
         self._services = {key: self._services.get(key, Window()) for key in set(services.values())}
         for key, window in self._services.items():
-            window.add(_sample_of(at, by_service[key]))
+            window.add(_sample_of(at, window.last, by_service[key]))
         before, self._pods = self._pods, {}
-        for (key, uid), total in by_pod.items():
+        for (key, uid), added in by_pod.items():
             window = before.get(key, {}).get(uid, Window())
-            window.add(_sample_of(at, total))
+            window.add(_sample_of(at, window.last, added))
             self._pods.setdefault(key, {})[uid] = window
 
 
-def _added(now: int, before: int) -> int:
+def _grown(now: int, before: int) -> int:
     """How much a counter has grown; one that has gone back began anew."""
     return now - before if now >= before else now
 
 
-def _add(to: _Total, total: _Total, *, in_flight: int) -> None:
-    to.requests += total.requests
-    to.errors += total.errors
+def _add(to: _Added, added: _Added, *, in_flight: int) -> None:
+    to.requests += added.requests
+    to.errors += added.errors
     to.in_flight += in_flight
-    to.queued += total.queued
-    to.latency_seconds = max(to.latency_seconds, total.latency_seconds)
+    to.queued += added.queued
+    to.latency_seconds = max(to.latency_seconds, added.latency_seconds)
 
 
-def _sample_of(at: float, total: _Total) -> Sample:
-    busy = total.in_flight + total.queued
-    return Sample(at, total.requests, total.errors, busy, total.queued, total.latency_seconds)
+def _sample_of(at: float, before: Sample, added: _Added) -> Sample:
+    return Sample(
+        at,
+        before.requests + added.requests,
+        before.errors + added.errors,
+        added.in_flight + added.queued,
+        added.queued,
+        added.latency_seconds or before.latency_seconds,
+    )

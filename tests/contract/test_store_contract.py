@@ -454,3 +454,14 @@ def test_stores_do_not_keep_a_loop() -> None:
             return stored.revision
 
     assert [asyncio.run(life()) for _ in range(2)] == [1, 2]
+
+
+async def test_it_counts_commits_and_who_follows(store: Store) -> None:
+    everywhere, here = store.watch("pods"), store.watch("pods", "default")
+    await store.write(A, put(1))
+    assert (store.commits, store.watchers) == (1, {"pods": 2})
+    here.close()
+    await store.write(A, put(2))
+    assert (store.commits, store.watchers) == (2, {"pods": 1})
+    everywhere.close()
+    assert store.watchers == {}

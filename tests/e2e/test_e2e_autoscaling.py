@@ -106,6 +106,8 @@ def test_prometheus_reads_platform_and_workloads(space, engine):
         'apiserver_request_total{verb="create",resource="deployments",code="201"} ',
         'apiserver_request_duration_seconds_bucket{verb="get",le="+Inf"}',
         'controller_runtime_reconcile_total{controller="deployment",result="success"}',
+        'grandstand_store_watchers{resource="pods"} ',
+        "grandstand_gateway_reloads_total ",
         "process_resident_memory_bytes ",
     ):
         assert wanted in text, wanted

@@ -13,6 +13,7 @@ from grandstand.kinds.resources import DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, 
 from .lists import ListOptions
 from .paths import Target
 from .registry import Registry
+from .store import Store
 
 BOUNDS = (0.005, 0.025, 0.1, 0.5, 1.0, 5.0)
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -41,6 +42,16 @@ class Requests:
         )
         yield Family("apiserver_request_total", Kind.COUNTER, "Requests to the API.", samples)
         yield self._seconds.family()
+
+
+def store_families(store: Store) -> Iterable[Family]:
+    """What the store has taken, and who follows it: clients' watches and the engine's own."""
+    revision, commits = (Sample(number) for number in (store.revision, store.commits))
+    yield Family("grandstand_store_revision", Kind.GAUGE, "The newest committed revision.", (revision,))
+    told = "Groups of changes made durable since the engine began."
+    yield Family("grandstand_store_commits_total", Kind.COUNTER, told, (commits,))
+    watchers = tuple(Sample(count, {"resource": resource}) for resource, count in store.watchers.items())
+    yield Family("grandstand_store_watchers", Kind.GAUGE, "Who follows a resource.", watchers)
 
 
 def workload_families(registry: Registry) -> Iterable[Family]:

@@ -19,7 +19,7 @@ from .bodies import make_request
 from .bootstrap import bootstrap
 from .connections import BoundedServer
 from .embedded import EmbeddedClient
-from .exposed import workload_families
+from .exposed import store_families, workload_families
 from .front import Front
 from .logs import NoLogs, PodLogs
 from .measured import NoMeasurements
@@ -107,7 +107,7 @@ class ApiServer:
         self._client = EmbeddedClient(registry)
         self._routes = Routes(registry, self._pod_logs, self._pod_streams, self._measurements)
         address = f"{LOOPBACK}:{self.port}"
-        self._exposers += [process_families, partial(workload_families, registry)]
+        self._exposers += [process_families, partial(store_families, self._store), partial(workload_families, registry)]
         self._front = Front(self._routes, schemas, lambda: self._access.tokens, address, self._exposers, self._clock)
         await self._listen(self._front)
         self._access.admit_admin(self.port)

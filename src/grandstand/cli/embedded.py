@@ -114,7 +114,7 @@ async def _start_parts(
     caches = Caches(client, clock)
     usage = UsageMeter(agent.running, parts.cgroups.spent, clock)
     api.show_measurements(usage)
-    for exposer in (usage.families, gateway.traffic.families):
+    for exposer in (usage.families, gateway.families):
         api.expose(exposer)
     reader = Reader(usage, gateway.traffic)
     controllers = all_controllers(

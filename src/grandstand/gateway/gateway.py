@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Iterable
 from typing import Any
 
 from grandstand.client import Client
 from grandstand.clock import Clock
 from grandstand.engine import Engine
 from grandstand.errors import GrandstandError
+from grandstand.exposition import Family, Kind, Sample
 from grandstand.kinds import EndpointSlice, HorizontalPodAutoscaler, Ingress, Key, Object, Pod, Rollout, Service
 from grandstand.kinds.resources import (
     ENDPOINT_SLICES,
@@ -150,6 +151,12 @@ class Gateway:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._activator.close()
         self._proxy.close()
+
+    def families(self) -> Iterable[Family]:
+        """For Prometheus: what passes, and how often HAProxy was reloaded for new routes."""
+        yield from self.traffic.families()
+        told = "How often HAProxy was reloaded since the engine began."
+        yield Family("grandstand_gateway_reloads_total", Kind.COUNTER, told, (Sample(self._proxy.reloads),))
 
     def waiting(self, service: Key) -> int:
         """How many requests wait at this moment for a Service that has nobody to serve them."""

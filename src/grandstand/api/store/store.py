@@ -10,7 +10,7 @@ All of this happens on the event loop; only the database is touched in a thread 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +65,13 @@ class Store:
         self._staged: dict[StoreKey, tuple[Change, _Group]] = {}
         self._collecting = _Group()
         self._committer: asyncio.Task[None] | None = None
+        self.commits = 0
+        """How many groups of changes were made durable since the store was opened."""
+
+    @property
+    def watchers(self) -> Mapping[str, int]:
+        """How many follow each resource that somebody follows."""
+        return self._subscriptions.counts()
 
     @property
     def revision(self) -> int:
@@ -181,6 +188,7 @@ class Store:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.commit, changes)
 
     def _publish(self, group: _Group) -> None:
+        self.commits += 1
         for change in group.changes:
             self._history.apply(change)
             if self._staged[change.key][0] is change:

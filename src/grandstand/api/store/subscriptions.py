@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 
 from grandstand.errors import Expired
 
@@ -104,6 +104,13 @@ class Subscriptions:
         subscription = Subscription(replay, buffer, forget)
         self._by_scope.setdefault(scope, {})[subscription] = None
         return subscription
+
+    def counts(self) -> Mapping[str, int]:
+        """How many there are, by resource."""
+        found: Counter[str] = Counter()
+        for (resource, _), members in self._by_scope.items():
+            found[resource] += len(members)
+        return found
 
     def publish(self, change: Change) -> None:
         for namespace in {"", change.key.namespace}:

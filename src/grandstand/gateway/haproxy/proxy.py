@@ -88,6 +88,7 @@ class Proxy:
         self._workers: Workers | None = None
         self._descriptor: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self.reloads = 0
         self.worker: int | None = None
         """The process that was told last what is wanted: those before it do not know of newer servers."""
 
@@ -195,6 +196,7 @@ class Proxy:
         if pid is None:
             raise GatewayFailure(f"HAProxy ended while it reloaded. It said:\n{self._home.log_end()}")
         self._took(wanted, pid)
+        self.reloads += 1
         log.info("HAProxy reloaded: %d backends", len(wanted.layout.backends))
 
     def _write(self, wanted: Wanted) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -76,8 +77,9 @@ class Engine:
         (self.data / "engine.json").write_bytes(msgspec.json.format(msgspec.json.encode(settings)))
 
 
+@cache
 def engine_id(data: Path) -> str:
-    """Six hex digits that follow from the data directory's real path."""
+    """Six hex digits that follow from the data directory's real path. Asked for once a second and container."""
     return hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:6]
 
 

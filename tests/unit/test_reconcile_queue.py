@@ -83,3 +83,19 @@ async def test_failures_back_off_and_success_forgets_them(queue: WorkQueue[str])
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 0.005), (2, 0.01), (14, 40.96), (15, 60.0), (5000, 60.0)])
 def test_back_off(failures: int, seconds: float) -> None:
     assert back_off(failures) == pytest.approx(seconds)
+
+
+async def test_keys_that_are_nearly_due_come_with_one_that_is(queue: WorkQueue[str], clock: VirtualClock) -> None:
+    queue.add_after("a", 1.0)
+    await clock.advance(0.05)
+    queue.add_after("b", 1.0)
+    await clock.advance(0.05)
+    queue.add_after("alone", 1.2)
+    await clock.advance(0.89)
+    assert len(queue) == 0
+    await clock.advance(0.01)
+    assert len(queue) == 2
+    await clock.advance(0.25)
+    assert len(queue) == 2
+    await clock.advance(0.05)
+    assert len(queue) == 3

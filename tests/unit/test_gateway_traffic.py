@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
 
-from grandstand.gateway.haproxy import ACTIVATOR, Counters, Place
+from grandstand.gateway.haproxy import ACTIVATOR, Counters, Look, Place
 from grandstand.gateway.traffic import TrafficMeter
 from grandstand.kinds import Key
 
@@ -32,10 +33,12 @@ class Looks:
         self.meter = TrafficMeter(lambda service: self.held)
         self.at = 1000.0
 
-    def take(self, *counters: Counters, worker: int = 1, **others: list[Counters]) -> None:
+    def take(
+        self, *counters: Counters, worker: int = 1, silent: Collection[int] = (), **others: list[Counters]
+    ) -> None:
         self.at += 0.1
         old = {int(name[1:]): rows for name, rows in others.items()}
-        self.meter.take(self.at, {worker: counters, **old}, SERVICES, PODS)
+        self.meter.take(self.at, Look({worker: counters, **old}, frozenset(silent)), SERVICES, PODS)
 
     def rest(self, count: int) -> None:
         for _ in range(count):
@@ -95,6 +98,40 @@ def test_a_worker_whose_counters_begin_anew_adds_what_it_has_since() -> None:
     it.take(backend(1010))
     it.take(backend(7))
     assert it.meter.totals[WEB].requests == 17
+
+
+SILENT = None
+
+
+@pytest.mark.parametrize(
+    ("looks", "requests"),
+    [
+        ([1000, 1010, 1017], 17),
+        ([1000, 1010, SILENT, 1017], 17),
+        ([1000, 1010, SILENT, SILENT, 1010], 10),
+        ([SILENT, 1000, 1017], 17),
+        ([SILENT, SILENT, 1000, SILENT, 1017], 17),
+        ([1000, SILENT, 7], 7),
+    ],
+    ids=["always there", "late once", "late and idle", "late at first", "late again", "another process of that number"],
+)
+def test_a_worker_that_does_not_answer_in_time_is_counted_on(looks: list[int | None], requests: int) -> None:
+    it = Looks()
+    for old in looks:
+        if old is SILENT:
+            it.take(backend(0), worker=2, silent=[1])
+        else:
+            it.take(backend(0), worker=2, w1=[backend(old)])
+    assert it.meter.totals[WEB].requests == requests
+
+
+def test_a_worker_that_does_not_answer_still_has_what_it_had_in_flight() -> None:
+    it = Looks()
+    it.take(backend(0), worker=2, w1=[server("a", 5, 3)])
+    it.take(backend(0), worker=2, silent=[1])
+    assert (it.meter.totals[WEB].in_flight, it.meter.busy) == (3, True)
+    it.take(backend(0), worker=2)
+    assert (it.meter.totals[WEB].in_flight, it.meter.busy) == (0, False)
 
 
 @pytest.mark.parametrize("comes_back", [False, True], ids=["gone", "gone and back"])
@@ -157,7 +194,7 @@ def test_a_service_that_is_gone_is_forgotten() -> None:
     it = Looks()
     it.take(backend(0))
     it.take(backend(1))
-    it.meter.take(it.at + 0.1, {1: [backend(2)]}, {}, {})
+    it.meter.take(it.at + 0.1, Look({1: [backend(2)]}), {}, {})
     assert it.meter.service_traffic(WEB) is None
 
 

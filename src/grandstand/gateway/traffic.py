@@ -7,7 +7,7 @@ the last look is summed up here, by Service and by Pod, so that totals never go 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from grandstand.exposition import Sample as Number
 from grandstand.kinds import Key
 from grandstand.measurements import Traffic
 
-from .haproxy import ACTIVATOR, Counters, Place
+from .haproxy import ACTIVATOR, Counters, Look, Place
 
 WINDOW_SECONDS = 1.0
 
@@ -92,27 +92,27 @@ class TrafficMeter:
 
     def __init__(self, held: Callable[[Key], int]) -> None:
         self._held = held
-        self._counted: dict[tuple[int, Place], tuple[int, int]] = {}
+        self._counted: dict[tuple[int, Place], Counters] = {}
+        self._unheard: frozenset[int] | None = None
         self._services: dict[Key, Window] = {}
         self._pods: dict[Key, dict[str, Window]] = {}
         self._told: list[Callable[[Key], None]] = []
-        self._begun = False
         self._moved_at = 0.0
         self._rested_at = 0.0
 
     def take(
         self,
         at: float,
-        workers: Mapping[int, Sequence[Counters]],
+        look: Look,
         services: Mapping[str, Key],
         pods: Mapping[Place, str],
     ) -> None:
-        """One look: the counters of every worker, the Service of each backend, the Pod (uid) of each server."""
+        """One look: the counters of all workers, the Service of each backend, the Pod (uid) of each server."""
         if self._rested_at - self._moved_at > WINDOW_SECONDS:
             self._mark_rest(self._rested_at - WINDOW_SECONDS)
             self._mark_rest(self._rested_at)
         self._moved_at = at
-        self._sample(at, self._count(workers), services, pods)
+        self._sample(at, self._count(look), services, pods)
 
     def rest(self, at: float) -> None:
         """Nothing has moved since the last look, and nothing is in flight. Once that shows everywhere, it is cheap."""
@@ -177,23 +177,21 @@ class TrafficMeter:
         for told in self._told:
             told(service)
 
-    def _count(self, workers: Mapping[int, Sequence[Counters]]) -> Mapping[Place, _Added]:
+    def _count(self, look: Look) -> Mapping[Place, _Added]:
+        """What each place has got since the last look. A worker that is silent is where it was when it last spoke."""
+        if self._unheard is None:
+            # What these have served so far was counted by nobody: the gateway may have served for days.
+            self._unheard = look.silent | look.counters.keys()
         found: defaultdict[Place, _Added] = defaultdict(_Added)
-        counted: dict[tuple[int, Place], tuple[int, int]] = {}
-        for worker, counters in workers.items():
+        counted = {known: last for known, last in self._counted.items() if known[0] in look.silent}
+        for (_, place), last in counted.items():
+            _grow(found[place], last, last)
+        for worker, counters in look.counters.items():
             for each in counters:
                 place = Place(each.backend, each.server or "")
-                now = (each.requests, each.answered_5xx)
-                counted[worker, place] = now
-                # What the first look finds was counted by nobody: the gateway may have served for days.
-                before = self._counted.get((worker, place), (0, 0) if self._begun else now)
-                added = found[place]
-                added.requests += _grown(now[0], before[0])
-                added.errors += _grown(now[1], before[1])
-                added.in_flight += each.in_flight
-                added.queued += each.queued
-                added.latency_seconds = each.response_milliseconds / 1000 or added.latency_seconds
-        self._counted, self._begun = counted, True
+                counted[worker, place] = each
+                _grow(found[place], self._counted.get((worker, place), each if worker in self._unheard else None), each)
+        self._counted, self._unheard = counted, self._unheard & look.silent
         return found
 
     def _sample(
@@ -220,6 +218,14 @@ class TrafficMeter:
             window = before.get(key, {}).get(uid, Window())
             window.add(_sample_of(at, window.last, added))
             self._pods.setdefault(key, {})[uid] = window
+
+
+def _grow(added: _Added, before: Counters | None, now: Counters) -> None:
+    added.requests += _grown(now.requests, before.requests if before else 0)
+    added.errors += _grown(now.answered_5xx, before.answered_5xx if before else 0)
+    added.in_flight += now.in_flight
+    added.queued += now.queued
+    added.latency_seconds = now.response_milliseconds / 1000 or added.latency_seconds
 
 
 def _grown(now: int, before: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grandstand.errors import GatewayFailure
@@ -27,6 +27,14 @@ class Counters:
     answered_4xx: int
     answered_5xx: int
     retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The counters of each worker (a process id) that answered, and the workers that are there but did not."""
+
+    counters: Mapping[int, Sequence[Counters]]
+    silent: frozenset[int] = frozenset()
 
 
 def parse_statistics(text: str) -> list[Counters]:

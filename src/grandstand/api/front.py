@@ -45,6 +45,9 @@ MOST_READING = 400
 MOST_WRITING = 200
 """Requests in flight, as Kubernetes allows; watches, logs and streams do not count."""
 
+CLIENT_CLOSED_REQUEST = 499
+"""The status, in the log and the metrics alone, of a request that ended with no answer: nginx's word for it."""
+
 PUBLIC = ("healthz", "livez", "readyz", "version")
 DISCOVERY_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -97,10 +100,14 @@ class Front:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever goes wrong is answered too."""
         begun = self._clock.monotonic()
-        answer = await self._answer_or_error(request)
-        self._count(request, answer.status, self._clock.monotonic() - begun)
-        requests.debug("%s %s %d %s", request.method, request.path_qs, answer.status, request.headers.get("User-Agent"))
-        return answer
+        status = CLIENT_CLOSED_REQUEST
+        try:
+            answer = await self._answer_or_error(request)
+            status = answer.status
+            return answer
+        finally:  # a client that goes away cancels this
+            self._count(request, status, self._clock.monotonic() - begun)
+            requests.debug("%s %s %d %s", request.method, request.path_qs, status, request.headers.get("User-Agent"))
 
     def _count(self, request: web.BaseRequest, status: int, seconds: float) -> None:
         try:

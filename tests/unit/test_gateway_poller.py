@@ -9,8 +9,8 @@ import pytest
 
 from grandstand.clock import VirtualClock
 from grandstand.errors import GatewayFailure
-from grandstand.gateway.haproxy import Counters, Look, Place
-from grandstand.gateway.poller import FAILED_SECONDS, PERIOD_SECONDS, Poller
+from grandstand.gateway.haproxy import Counters, Look
+from grandstand.gateway.poller import FAILED_SECONDS, PERIOD_SECONDS, Known, Poller
 from grandstand.gateway.traffic import TrafficMeter
 from grandstand.kinds import Key
 
@@ -53,7 +53,7 @@ class Polled:
         self.clock = VirtualClock()
         self.proxy = FakeProxy()
         self.meter = TrafficMeter(lambda service: 0)
-        self.known: tuple[dict[str, Key], dict[Place, str]] = ({"web.80": WEB}, {})
+        self.known: Known = ({"web.80": WEB}, {})
         self.poller = Poller(self.proxy, self.meter, lambda: self.known, self.clock)
 
     async def look(self, count: int = 1) -> list[str]:

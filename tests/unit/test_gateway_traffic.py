@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from grandstand.gateway.haproxy import ACTIVATOR, Counters, Look, Place
-from grandstand.gateway.traffic import TrafficMeter
+from grandstand.gateway.traffic import Member, TrafficMeter
 from grandstand.kinds import Key
 
 WEB = Key("default", "web")
 SERVICES = {"web.80": WEB, "web.81": WEB}
-PODS = {Place("web.80", "a"): "uid-a", Place("web.80", "b"): "uid-b", Place("web.81", "a"): "uid-a"}
+A, B = Member("uid-a", "web-a"), Member("uid-b", "web-b")
+PODS = {Place("web.80", "a"): A, Place("web.80", "b"): B, Place("web.81", "a"): A}
 ROW = Counters("web.80", None, "UP", 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
@@ -196,6 +197,26 @@ def test_a_service_that_is_gone_is_forgotten() -> None:
     it.take(backend(1))
     it.meter.take(it.at + 0.1, Look({1: [backend(2)]}), {}, {})
     assert it.meter.service_traffic(WEB) is None
+
+
+def test_prometheus_gets_pods_by_name_and_no_series_twice() -> None:
+    it = Looks()
+    it.take(server("a", 5), server("b", 2))
+    it.take(server("a", 6), server("b", 4))
+    [counted] = [each for each in it.meter.families() if each.name == "grandstand_pod_requests_total"]
+    labels = {"namespace": "default", "service": "web"}
+    expected = [(labels | {"pod": "web-a"}, 1), (labels | {"pod": "web-b"}, 2)]
+    assert [(sample.labels, sample.value) for sample in counted.samples] == expected
+    again = {
+        Place("web.80", "a"): A,
+        Place("web.80", "b"): Member("uid-c", "web-a"),
+        Place("web.81", "a"): Member("", ""),
+    }
+    it.meter.take(
+        it.at + 0.1, Look({1: [server("a", 6), server("b", 4), server("a", 1, backend="web.81")]}), SERVICES, again
+    )
+    [counted] = [each for each in it.meter.families() if each.name == "grandstand_pod_requests_total"]
+    assert [sample.labels for sample in counted.samples] == [labels | {"pod": "web-a"}]
 
 
 def test_demand_is_told_to_everyone() -> None:

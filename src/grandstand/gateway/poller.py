@@ -15,15 +15,15 @@ from grandstand.errors import GatewayFailure
 from grandstand.kinds import Key
 
 from .haproxy import Look, Place
-from .traffic import TrafficMeter
+from .traffic import Member, TrafficMeter
 
 log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 0.1
 FAILED_SECONDS = 1.0
 
-Known = tuple[Mapping[str, Key], Mapping[Place, str]]
-"""The Service of each backend, and the Pod (uid) of each server; the same object as long as nothing changes."""
+Known = tuple[Mapping[str, Key], Mapping[Place, Member]]
+"""The Service of each backend, and the Pod of each server; the same object as long as nothing changes."""
 
 
 class Counting(Protocol):

@@ -32,6 +32,13 @@ class Sample(NamedTuple):
     latency_seconds: float
 
 
+class Member(NamedTuple):
+    """The Pod behind a server, which is in its Service's namespace; empty where an endpoint names none."""
+
+    uid: str
+    name: str
+
+
 _EXPOSED: tuple[tuple[str, Kind, str, Callable[[Sample], float]], ...] = (
     ("requests_total", Kind.COUNTER, "Requests that passed the gateway.", lambda sample: sample.requests),
     ("request_errors_total", Kind.COUNTER, "Answers with a status of 500 and above.", lambda sample: sample.errors),
@@ -96,6 +103,7 @@ class TrafficMeter:
         self._unheard: frozenset[int] | None = None
         self._services: dict[Key, Window] = {}
         self._pods: dict[Key, dict[str, Window]] = {}
+        self._pod_names: dict[str, str] = {}
         self._told: list[Callable[[Key], None]] = []
         self._moved_at = 0.0
         self._rested_at = 0.0
@@ -105,9 +113,9 @@ class TrafficMeter:
         at: float,
         look: Look,
         services: Mapping[str, Key],
-        pods: Mapping[Place, str],
+        pods: Mapping[Place, Member],
     ) -> None:
-        """One look: the counters of all workers, the Service of each backend, the Pod (uid) of each server."""
+        """One look: the counters of all workers, the Service of each backend, the Pod of each server."""
         if self._rested_at - self._moved_at > WINDOW_SECONDS:
             self._mark_rest(self._rested_at - WINDOW_SECONDS)
             self._mark_rest(self._rested_at)
@@ -138,13 +146,15 @@ class TrafficMeter:
         return {uid: window.last for uid, window in self._pods.get(service, {}).items()}
 
     def families(self) -> Iterable[Family]:
-        """For Prometheus, by Service and by Pod's uid."""
+        """For Prometheus, by Service and by Pod, whose name no other has at the same time."""
         services = [({"namespace": k.namespace, "service": k.name}, w.last) for k, w in self._services.items()]
-        pods = [
-            ({"namespace": key.namespace, "service": key.name, "pod_uid": uid}, window.last)
+        last = {
+            (key, self._pod_names[uid]): window.last
             for key, windows in self._pods.items()
             for uid, window in windows.items()
-        ]
+            if uid in self._pod_names
+        }
+        pods = [({"namespace": k.namespace, "service": k.name, "pod": pod}, s) for (k, pod), s in last.items()]
         for prefix, samples in (("grandstand_service", services), ("grandstand_pod", pods)):
             for name, kind, told, value in _EXPOSED:
                 yield Family(f"{prefix}_{name}", kind, told, tuple(Number(value(s), labels) for labels, s in samples))
@@ -195,7 +205,7 @@ class TrafficMeter:
         return found
 
     def _sample(
-        self, at: float, found: Mapping[Place, _Added], services: Mapping[str, Key], pods: Mapping[Place, str]
+        self, at: float, found: Mapping[Place, _Added], services: Mapping[str, Key], pods: Mapping[Place, Member]
     ) -> None:
         by_service: defaultdict[Key, _Added] = defaultdict(_Added)
         by_pod: defaultdict[tuple[Key, str], _Added] = defaultdict(_Added)
@@ -208,8 +218,9 @@ class TrafficMeter:
             else:
                 by_service[service].in_flight += added.in_flight
                 by_service[service].queued += added.queued
-                if (uid := pods.get(place)) is not None:
-                    _add(by_pod[service, uid], added, in_flight=added.in_flight)
+                if (pod := pods.get(place)) is not None:
+                    _add(by_pod[service, pod.uid], added, in_flight=added.in_flight)
+        self._pod_names = {pod.uid: pod.name for pod in pods.values() if pod.name}
         self._services = {key: self._services.get(key, Window()) for key in set(services.values())}
         for key, window in self._services.items():
             window.add(_sample_of(at, window.last, by_service[key]))

@@ -158,7 +158,9 @@ class Proxy:
 
     async def requests_so_far(self) -> tuple[int, int]:
         """The worker that accepts connections, and the requests that it has got: nothing comes while both stay."""
-        workers = self._workers or await self._master.workers()
+        workers = self._workers
+        if workers is None or workers.old:
+            workers = self._workers = await self._master.workers()
         [frontend] = parse_statistics((await self._master.ask([f"show stat {FRONTEND} 1 -1"], workers.current))[0])
         return workers.current, frontend.requests
 
@@ -176,6 +178,11 @@ class Proxy:
 
     async def _counters_of(self, worker: int) -> list[Counters]:
         return parse_statistics((await self._master.ask(["show stat -1 6 -1"], worker))[0])
+
+    @property
+    def workers(self) -> int | None:
+        """How many serve or end what they have, as was seen last; None before it was."""
+        return None if self._workers is None else len(self._workers.all)
 
     def close(self) -> None:
         """Let go of HAProxy, which goes on."""

@@ -43,7 +43,7 @@ class FakeProxy:
         return self.requests[worker]
 
     def _row(self, worker: int) -> Counters:
-        return Counters("web.80", None, "UP", 0, self.in_flight, self._of(worker), 0, 0, 0, 0, 0, 0)
+        return Counters("web.80", None, "UP", 0, self.in_flight, self._of(worker), 0, 0, 0, 0, 0, 0, 0)
 
 
 class Polled:

@@ -15,7 +15,7 @@ WEB = Key("default", "web")
 SERVICES = {"web.80": WEB, "web.81": WEB}
 A, B = Member("uid-a", "web-a"), Member("uid-b", "web-b")
 PODS = {Place("web.80", "a"): A, Place("web.80", "b"): B, Place("web.81", "a"): A}
-ROW = Counters("web.80", None, "UP", 0, 0, 0, 0, 0, 0, 0, 0, 0)
+ROW = Counters("web.80", None, "UP", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def backend(requests: int, errors: int = 0, **changes: object) -> Counters:
@@ -184,11 +184,33 @@ def test_what_waits_at_the_activator_counts_at_once_and_once() -> None:
     it.take(backend(0))
     it.rest(20)
     it.held = 25
-    it.take(backend(25), server(ACTIVATOR, 25, 25))
+    it.take(backend(0), server(ACTIVATOR, 0, 25))
     found = it.meter.service_traffic(WEB)
     assert found is not None
     assert (found.in_flight, found.waiting) == (pytest.approx(25), pytest.approx(25))
     assert "activator" not in it.meter.pod_traffic(WEB)
+
+
+@pytest.mark.parametrize(
+    ("whole", "activator", "counted"),
+    [((5, 0), (0, 0), (5, 0)), ((10, 0), (5, 0), (5, 0)), ((5, 5), (5, 5), (5, 5)), ((9, 2), (5, 2), (6, 2))],
+    ids=["never met it", "piped", "refused", "some of each"],
+)
+def test_what_the_activator_pipes_counts_once(
+    whole: tuple[int, int], activator: tuple[int, int], counted: tuple[int, int]
+) -> None:
+    it = Looks()
+    it.take(backend(0), server(ACTIVATOR, 0))
+    it.take(server(ACTIVATOR, activator[0], answered_5xx=activator[1]), backend(*whole))
+    assert it.meter.service_totals(WEB) == counted
+
+
+def test_what_a_pod_does_not_answer_is_an_error_once() -> None:
+    it = Looks()
+    it.take(backend(0), server("a", 0))
+    it.take(backend(3, 2, unanswered=1), server("a", 2, answered_5xx=1, unanswered=1))
+    assert it.meter.service_totals(WEB) == (3, 2)
+    assert it.meter.pod_totals(WEB)["uid-a"].errors == 2
 
 
 def test_a_service_that_is_gone_is_forgotten() -> None:
@@ -233,3 +255,5 @@ def test_it_is_busy_while_something_is_in_flight() -> None:
     assert it.meter.busy
     it.take(server("a", 1, 0))
     assert not it.meter.busy
+    it.take(backend(1), server(ACTIVATOR, 0, 1))
+    assert it.meter.busy

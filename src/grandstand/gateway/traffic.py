@@ -41,7 +41,7 @@ class Member(NamedTuple):
 
 _EXPOSED: tuple[tuple[str, Kind, str, Callable[[Sample], float]], ...] = (
     ("requests_total", Kind.COUNTER, "Requests that passed the gateway.", lambda sample: sample.requests),
-    ("request_errors_total", Kind.COUNTER, "Answers with a status of 500 and above.", lambda sample: sample.errors),
+    ("request_errors_total", Kind.COUNTER, "Answers of 500 and above, or none.", lambda sample: sample.errors),
     ("requests_in_flight", Kind.GAUGE, "Requests being served or waiting.", lambda sample: sample.in_flight),
     ("request_latency_seconds", Kind.GAUGE, "Mean of up to 1,024 requests.", lambda sample: sample.latency_seconds),
 )
@@ -89,6 +89,7 @@ class _Added:
 
     requests: int = 0
     errors: int = 0
+    unanswered: int = 0
     in_flight: int = 0
     queued: int = 0
     latency_seconds: float = 0.0
@@ -106,6 +107,8 @@ class TrafficMeter:
         self._pod_names: dict[str, str] = {}
         self._told: list[Callable[[Key], None]] = []
         self._moved_at = 0.0
+        self.busy = False
+        """Whether something was in flight at the last look, at the activator, too: HAProxy counts it when it ends."""
         self._rested_at = 0.0
 
     def take(
@@ -120,7 +123,9 @@ class TrafficMeter:
             self._mark_rest(self._rested_at - WINDOW_SECONDS)
             self._mark_rest(self._rested_at)
         self._moved_at = at
-        self._sample(at, self._count(look), services, pods)
+        found = self._count(look)
+        self.busy = any(added.in_flight or added.queued for added in found.values())
+        self._sample(at, found, services, pods)
 
     def rest(self, at: float) -> None:
         """Nothing has moved since the last look, and nothing is in flight. Once that shows everywhere, it is cheap."""
@@ -131,11 +136,6 @@ class TrafficMeter:
     def _mark_rest(self, at: float) -> None:
         for window in (*self._services.values(), *(pod for pods in self._pods.values() for pod in pods.values())):
             window.add(window.last._replace(at=at))
-
-    @property
-    def busy(self) -> bool:
-        """Whether something was in flight at the last look."""
-        return any(window.last.in_flight or window.last.waiting for window in self._services.values())
 
     @property
     def totals(self) -> Mapping[Key, Sample]:
@@ -211,15 +211,19 @@ class TrafficMeter:
         by_pod: defaultdict[tuple[Key, str], _Added] = defaultdict(_Added)
         for place, added in found.items():
             service = services.get(place.backend)
-            if service is None or place.server == ACTIVATOR:
+            if service is None:
                 continue
-            if not place.server:  # a whole backend: all but what its servers have in flight, which is added below
+            if place.server == ACTIVATOR:
+                # What it answers without an error has come from a Pod, by a second way through the backend.
+                by_service[service].requests -= added.requests - added.errors
+            elif not place.server:  # a whole backend: all but what its servers have in flight, which is added below
                 _add(by_service[service], added, in_flight=0)
             else:
                 by_service[service].in_flight += added.in_flight
                 by_service[service].queued += added.queued
                 if (pod := pods.get(place)) is not None:
                     _add(by_pod[service, pod.uid], added, in_flight=added.in_flight)
+                    by_pod[service, pod.uid].errors += added.unanswered
         self._pod_names = {pod.uid: pod.name for pod in pods.values() if pod.name}
         self._services = {key: self._services.get(key, Window()) for key in set(services.values())}
         for key, window in self._services.items():
@@ -234,6 +238,7 @@ class TrafficMeter:
 def _grow(added: _Added, before: Counters | None, now: Counters) -> None:
     added.requests += _grown(now.requests, before.requests if before else 0)
     added.errors += _grown(now.answered_5xx, before.answered_5xx if before else 0)
+    added.unanswered += _grown(now.unanswered, before.unanswered if before else 0)
     added.in_flight += now.in_flight
     added.queued += now.queued
     added.latency_seconds = now.response_milliseconds / 1000 or added.latency_seconds

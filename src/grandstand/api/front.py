@@ -25,7 +25,6 @@ from grandstand.errors import (
     TooManyRequests,
 )
 from grandstand.exposition import CONTENT_TYPE, Exposer, exposition
-from grandstand.kinds.resources import RESOURCES
 
 from . import discovery
 from .answers import error_answer, json_answer, object_answer
@@ -217,25 +216,25 @@ class Front:
             case ["v3"]:
                 return json_answer(self._openapi_index)
             case ["v3", *path]:
-                return json_answer(openapi.document(self._schemas, RESOURCES, "/".join(path)))
+                return json_answer(openapi.document(self._schemas, discovery.DESCRIBED, "/".join(path)))
         raise NotFound
 
     def _openapi_v2(self, accept: str) -> web.Response:
         from . import openapi
 
         if any(name in accept for name in openapi.gnostic.ACCEPTED):
-            body = openapi.v2_protobuf(self._schemas, RESOURCES)
+            body = openapi.v2_protobuf(self._schemas, discovery.DESCRIBED)
             return json_answer(body, content_type=openapi.gnostic.CONTENT_TYPE)
         if "json" not in accept and "*/*" not in accept:
             raise NotAcceptable(f"OpenAPI v2 is served as application/json and {openapi.gnostic.CONTENT_TYPE}")
-        return json_answer(openapi.v2(self._schemas, RESOURCES))
+        return json_answer(openapi.v2(self._schemas, discovery.DESCRIBED))
 
     @cached_property
     def _openapi_index(self) -> bytes:
         """Kept, for clients ask for it often and its hashes take the time of all documents to compute."""
         from . import openapi
 
-        return msgspec.json.encode(openapi.index(self._schemas, RESOURCES))
+        return msgspec.json.encode(openapi.index(self._schemas, discovery.DESCRIBED))
 
     @cached_property
     def _paths(self) -> list[str]:

@@ -42,7 +42,7 @@ class Member(NamedTuple):
 _EXPOSED: tuple[tuple[str, Kind, str, Callable[[Sample], float]], ...] = (
     ("requests_total", Kind.COUNTER, "Requests that passed the gateway.", lambda sample: sample.requests),
     ("request_errors_total", Kind.COUNTER, "Answers of 500 and above, or none.", lambda sample: sample.errors),
-    ("requests_in_flight", Kind.GAUGE, "Requests being served or waiting.", lambda sample: sample.in_flight),
+    ("requests_in_flight", Kind.GAUGE, "Requests that a server has or that queue.", lambda sample: sample.in_flight),
     ("request_latency_seconds", Kind.GAUGE, "Mean of up to 1,024 requests.", lambda sample: sample.latency_seconds),
 )
 

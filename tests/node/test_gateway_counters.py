@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 from gateway_world import Connection, World, world
 
 from grandstand.exposition import Family
+from grandstand.gateway.haproxy import Home
+from grandstand.gateway.haproxy.master import Master
 from grandstand.kinds import Key
 
 WEB = Key("default", "web")
@@ -104,3 +108,39 @@ async def test_pods_are_named_and_workers_that_leave_are_counted(here: World) ->
     go.set()
     assert await request == (200, "late")
     await until(lambda: workers() == [1])
+
+
+async def test_an_old_worker_that_does_not_answer_is_counted_once(here: World) -> None:
+    go = asyncio.Event()
+
+    async def answer(head: str) -> str:
+        if "/slow" in head:
+            await go.wait()
+        return "here"
+
+    pod = await here.add_pod(answer)
+    await here.set_endpoints(pod.endpoint())
+    await here.gateway.start()
+    traffic = here.gateway.traffic
+    await until(lambda: WEB in traffic.totals)
+    for _ in range(10):
+        await here.get()
+    slow = asyncio.create_task(here.get("/slow"))
+    await until(lambda: traffic.totals[WEB].requests == 10 and traffic.totals[WEB].in_flight == 1)
+    await here.add_service("other")
+    await here.until(503, host="other.default.localhost")
+    master = Master(Home.of(here.engine).directory)
+    [old] = (await master.workers()).old
+    master.close()
+    try:
+        os.kill(old, signal.SIGSTOP)
+        await here.get()
+        await until(lambda: traffic.totals[WEB].requests == 11)
+        assert traffic.totals[WEB].in_flight == 1
+    finally:
+        os.kill(old, signal.SIGCONT)
+    looked_at = traffic.totals[WEB].at
+    await until(lambda: traffic.totals[WEB].at > looked_at)
+    assert traffic.totals[WEB].requests == 11
+    go.set()
+    assert await slow == (200, "here")

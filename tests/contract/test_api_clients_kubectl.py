@@ -35,10 +35,19 @@ async def test_every_resource_is_listed_with_its_verbs_and_explained(cluster):
     assert verbs["pods"] == "create,delete,deletecollection,get,list,patch,update,watch"
     assert verbs["selfsubjectaccessreviews"] == "create"
     found = (await cluster.kubectl("api-resources", "-o", "name", "--verbs=list")).split()
-    names = [name for name in found if not name.endswith("metrics.k8s.io")]  # these have no schema, as in Kubernetes
+    # kubectl takes `pods.metrics.k8s.io` for a field of Pods; it knows these by their kinds.
+    names = [name for name in found if not name.endswith("metrics.k8s.io")]
     explained = await asyncio.gather(*(cluster.kubectl("explain", name, "--recursive") for name in names))
     assert len(names) >= 14
     assert all("FIELDS:" in text for text in explained)
+
+
+@pytest.mark.parametrize(("name", "field"), [("podmetrics", "containers.usage"), ("nodemetrics", "usage")])
+async def test_what_is_measured_is_explained(cluster, name, field):
+    explained = await cluster.kubectl("explain", f"{name}.{field}", "--api-version=metrics.k8s.io/v1beta1")
+    assert "GROUP:      metrics.k8s.io" in explained
+    assert "What is used: cpu as a mean over the window" in explained
+    assert "timestamp" in await cluster.kubectl("explain", name)
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,28 @@ class TestCredentials:
         await world.ask("GET", "/api/v1/pods", Impersonate_User="somebody", expect=403)
 
 
+class TestMetrics:
+    @pytest.mark.parametrize("authorization", [None, "Bearer wrong"], ids=["none", "wrong"])
+    async def test_they_need_a_credential(self, world, authorization):
+        headers = {"Authorization": authorization} if authorization else {}
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust(world.engine))) as session,
+            session.get(f"https://127.0.0.1:{world.server.port}/metrics", headers=headers) as answer,
+        ):
+            assert (answer.status, (await answer.json())["reason"]) == (401, "Unauthorized")
+
+    async def test_a_request_whose_client_goes_away_is_counted(self, world):
+        head = f"POST {CONFIG_MAPS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token_of(world.engine)}\r\n"
+        _, writer = await asyncio.open_connection("127.0.0.1", world.server.port, ssl=trust(world.engine))
+        writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
+        await writer.drain()
+        writer.close()
+        wanted = 'apiserver_request_total{verb="create",resource="configmaps",code="499"} 1'
+        async with asyncio.timeout(10):  # there is no event to wait for, but the number
+            while wanted not in (await world.ask("GET", "/metrics", expect=200))[1]:
+                await asyncio.sleep(0)
+
+
 class TestCertificate:
     async def test_names_and_issuer(self, world):
         for name in ("localhost", "127.0.0.1", "kubernetes.default.svc", str(world.engine.api_address)):

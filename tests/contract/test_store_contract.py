@@ -463,5 +463,7 @@ async def test_it_counts_commits_and_who_follows(store: Store) -> None:
     here.close()
     await store.write(A, put(2))
     assert (store.commits, store.watchers) == (2, {"pods": 1})
+    *_, took, count = store.commit_seconds.family().samples
+    assert (took.suffix, took.value > 0, count.suffix, count.value) == ("_sum", True, "_count", 2)
     everywhere.close()
     assert store.watchers == {}

@@ -160,6 +160,35 @@ async def test_a_request_waits_and_is_answered_by_the_first_replica(
     assert here.gateway.waiting(WEB) == 0
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_request_that_waited_counts_once(here: ZeroWorld, method: str) -> None:
+    await here.at_zero()
+    before = await counted(here, 0)
+    requests = [asyncio.create_task(here.get(method=method)) for _ in range(20)]
+    await here.wait_for(20)
+    pod = await here.add_pod()
+    await here.set_endpoints(pod.endpoint())
+    assert {status for status, _ in await asyncio.gather(*requests)} == {200}
+    assert await here.get() == (200, pod.uid)
+    assert await counted(here, before + 21) == before + 21
+
+
+async def test_a_request_that_waited_in_vain_counts_once(here: ZeroWorld) -> None:
+    await here.at_zero()
+    await counted(here, 0)
+    assert (await here.get(method="POST"))[0] == 504
+    assert await counted(here, 1) == 1
+    assert here.gateway.traffic.totals[WEB].errors == 1
+
+
+async def counted(here: ZeroWorld, at_least: int) -> int:
+    """The requests of the Service so far, once they are so many and nothing is in flight."""
+    async with asyncio.timeout(10):
+        while (found := here.gateway.traffic.totals.get(WEB)) is None or found.requests < at_least or found.in_flight:
+            await asyncio.sleep(0.01)
+    return found.requests
+
+
 async def test_a_gate_opens_and_closes_again_and_again(here: ZeroWorld) -> None:
     await here.at_zero()
     pod = await here.add_pod()

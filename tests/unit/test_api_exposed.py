@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grandstand.api.exposed import Requests
+from grandstand.api.exposed import Requests, ready_samples
 from grandstand.api.paths import target_of
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -31,6 +31,23 @@ def test_requests_are_counted_by_verb_and_resource(
         ({"verb": verb, "resource": resource, "code": "200"}, 1)
     ]
     assert bool(timed.samples) is not lasting
+
+
+@pytest.mark.parametrize(
+    ("status", "series"),
+    [
+        ("True", {"true": 1, "false": 0, "unknown": 0}),
+        ("False", {"true": 0, "false": 1, "unknown": 0}),
+        ("Unknown", {"true": 0, "false": 0, "unknown": 1}),
+        (None, {}),
+    ],
+)
+def test_ready_has_a_series_for_each_status(status: str | None, series: dict[str, int]) -> None:
+    conditions = [{"type": "Initialized", "status": "True"}, *([{"type": "Ready", "status": status}] if status else [])]
+    pod = {"metadata": {"namespace": "default", "name": "web-a"}, "status": {"conditions": conditions}}
+    samples = [*ready_samples(pod)]
+    assert {sample.labels["condition"]: sample.value for sample in samples} == series
+    assert all(sample.labels.items() >= {"namespace": "default", "pod": "web-a"}.items() for sample in samples)
 
 
 def test_names_make_no_series() -> None:

@@ -196,6 +196,9 @@ def test_maps_workers_and_statistics_as_haproxy_shows_them() -> None:
     [server, backend] = parse_statistics(head + "b,s,1,2,UP,3,4,5,6,7,8,9\nb,BACKEND,0,0,UP,0,,,,,,\n")
     assert (server.server, server.queued, server.in_flight, server.retries) == ("s", 1, 2, 17)
     assert (backend.server, backend.response_milliseconds) == (None, 0)
+    head = "# pxname,svname,stot,req_tot,econ,eresp\n"
+    frontend, other = parse_statistics(head + "b,FRONTEND,9,7,,\nb,s,9,0,1,2\n")
+    assert (frontend.requests, other.requests, other.unanswered) == (7, 0, 3)
 
 
 @pytest.mark.parametrize("reader", [parse_map, parse_workers, parse_statistics])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
 
-from grandstand.gateway.haproxy import ACTIVATOR, Counters, Place
-from grandstand.gateway.traffic import TrafficMeter
+from grandstand.gateway.haproxy import ACTIVATOR, Counters, Look, Place
+from grandstand.gateway.traffic import Member, TrafficMeter
 from grandstand.kinds import Key
 
 WEB = Key("default", "web")
 SERVICES = {"web.80": WEB, "web.81": WEB}
-PODS = {Place("web.80", "a"): "uid-a", Place("web.80", "b"): "uid-b", Place("web.81", "a"): "uid-a"}
-ROW = Counters("web.80", None, "UP", 0, 0, 0, 0, 0, 0, 0, 0, 0)
+A, B = Member("uid-a", "web-a"), Member("uid-b", "web-b")
+PODS = {Place("web.80", "a"): A, Place("web.80", "b"): B, Place("web.81", "a"): A}
+ROW = Counters("web.80", None, "UP", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def backend(requests: int, errors: int = 0, **changes: object) -> Counters:
@@ -32,10 +34,12 @@ class Looks:
         self.meter = TrafficMeter(lambda service: self.held)
         self.at = 1000.0
 
-    def take(self, *counters: Counters, worker: int = 1, **others: list[Counters]) -> None:
+    def take(
+        self, *counters: Counters, worker: int = 1, silent: Collection[int] = (), **others: list[Counters]
+    ) -> None:
         self.at += 0.1
         old = {int(name[1:]): rows for name, rows in others.items()}
-        self.meter.take(self.at, {worker: counters, **old}, SERVICES, PODS)
+        self.meter.take(self.at, Look({worker: counters, **old}, frozenset(silent)), SERVICES, PODS)
 
     def rest(self, count: int) -> None:
         for _ in range(count):
@@ -97,6 +101,40 @@ def test_a_worker_whose_counters_begin_anew_adds_what_it_has_since() -> None:
     assert it.meter.totals[WEB].requests == 17
 
 
+SILENT = None
+
+
+@pytest.mark.parametrize(
+    ("looks", "requests"),
+    [
+        ([1000, 1010, 1017], 17),
+        ([1000, 1010, SILENT, 1017], 17),
+        ([1000, 1010, SILENT, SILENT, 1010], 10),
+        ([SILENT, 1000, 1017], 17),
+        ([SILENT, SILENT, 1000, SILENT, 1017], 17),
+        ([1000, SILENT, 7], 7),
+    ],
+    ids=["always there", "late once", "late and idle", "late at first", "late again", "another process of that number"],
+)
+def test_a_worker_that_does_not_answer_in_time_is_counted_on(looks: list[int | None], requests: int) -> None:
+    it = Looks()
+    for old in looks:
+        if old is SILENT:
+            it.take(backend(0), worker=2, silent=[1])
+        else:
+            it.take(backend(0), worker=2, w1=[backend(old)])
+    assert it.meter.totals[WEB].requests == requests
+
+
+def test_a_worker_that_does_not_answer_still_has_what_it_had_in_flight() -> None:
+    it = Looks()
+    it.take(backend(0), worker=2, w1=[server("a", 5, 3)])
+    it.take(backend(0), worker=2, silent=[1])
+    assert (it.meter.totals[WEB].in_flight, it.meter.busy) == (3, True)
+    it.take(backend(0), worker=2)
+    assert (it.meter.totals[WEB].in_flight, it.meter.busy) == (0, False)
+
+
 @pytest.mark.parametrize("comes_back", [False, True], ids=["gone", "gone and back"])
 def test_a_port_that_is_routed_no_more_takes_nothing_from_its_service(comes_back: bool) -> None:
     it = Looks()
@@ -146,19 +184,61 @@ def test_what_waits_at_the_activator_counts_at_once_and_once() -> None:
     it.take(backend(0))
     it.rest(20)
     it.held = 25
-    it.take(backend(25), server(ACTIVATOR, 25, 25))
+    it.take(backend(0), server(ACTIVATOR, 0, 25))
     found = it.meter.service_traffic(WEB)
     assert found is not None
     assert (found.in_flight, found.waiting) == (pytest.approx(25), pytest.approx(25))
     assert "activator" not in it.meter.pod_traffic(WEB)
 
 
+@pytest.mark.parametrize(
+    ("whole", "activator", "counted"),
+    [((5, 0), (0, 0), (5, 0)), ((10, 0), (5, 0), (5, 0)), ((5, 5), (5, 5), (5, 5)), ((9, 2), (5, 2), (6, 2))],
+    ids=["never met it", "piped", "refused", "some of each"],
+)
+def test_what_the_activator_pipes_counts_once(
+    whole: tuple[int, int], activator: tuple[int, int], counted: tuple[int, int]
+) -> None:
+    it = Looks()
+    it.take(backend(0), server(ACTIVATOR, 0))
+    it.take(server(ACTIVATOR, activator[0], answered_5xx=activator[1]), backend(*whole))
+    assert it.meter.service_totals(WEB) == counted
+
+
+def test_what_a_pod_does_not_answer_is_an_error_once() -> None:
+    it = Looks()
+    it.take(backend(0), server("a", 0))
+    it.take(backend(3, 2, unanswered=1), server("a", 2, answered_5xx=1, unanswered=1))
+    assert it.meter.service_totals(WEB) == (3, 2)
+    assert it.meter.pod_totals(WEB)["uid-a"].errors == 2
+
+
 def test_a_service_that_is_gone_is_forgotten() -> None:
     it = Looks()
     it.take(backend(0))
     it.take(backend(1))
-    it.meter.take(it.at + 0.1, {1: [backend(2)]}, {}, {})
+    it.meter.take(it.at + 0.1, Look({1: [backend(2)]}), {}, {})
     assert it.meter.service_traffic(WEB) is None
+
+
+def test_prometheus_gets_pods_by_name_and_no_series_twice() -> None:
+    it = Looks()
+    it.take(server("a", 5), server("b", 2))
+    it.take(server("a", 6), server("b", 4))
+    [counted] = [each for each in it.meter.families() if each.name == "grandstand_pod_requests_total"]
+    labels = {"namespace": "default", "service": "web"}
+    expected = [(labels | {"pod": "web-a"}, 1), (labels | {"pod": "web-b"}, 2)]
+    assert [(sample.labels, sample.value) for sample in counted.samples] == expected
+    again = {
+        Place("web.80", "a"): A,
+        Place("web.80", "b"): Member("uid-c", "web-a"),
+        Place("web.81", "a"): Member("", ""),
+    }
+    it.meter.take(
+        it.at + 0.1, Look({1: [server("a", 6), server("b", 4), server("a", 1, backend="web.81")]}), SERVICES, again
+    )
+    [counted] = [each for each in it.meter.families() if each.name == "grandstand_pod_requests_total"]
+    assert [sample.labels for sample in counted.samples] == [labels | {"pod": "web-a"}]
 
 
 def test_demand_is_told_to_everyone() -> None:
@@ -175,3 +255,5 @@ def test_it_is_busy_while_something_is_in_flight() -> None:
     assert it.meter.busy
     it.take(server("a", 1, 0))
     assert not it.meter.busy
+    it.take(backend(1), server(ACTIVATOR, 0, 1))
+    assert it.meter.busy

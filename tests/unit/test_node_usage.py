@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from grandstand.clock import VirtualClock
 from grandstand.measurements import Usage
+from grandstand.node.cgroups import Cgroups
 from grandstand.node.usage import Running, Spent, UsageMeter, Window, machine_spent
 
 SECOND = 1_000_000_000
@@ -130,3 +133,20 @@ def test_what_the_machine_has_spent_grows() -> None:
     after = machine_spent()
     assert after[0] > before[0]
     assert 0 < after[1] < 2**50
+
+
+async def test_it_reads_the_one_tree_of_cgroups_v2(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
+    (tmp_path / "pod" / "app").mkdir(parents=True)
+    running = [Running("default", "web", "uid", "app", "id", "pod/app")]
+    meter = UsageMeter(lambda: running, Cgroups.detect(tmp_path).spent, clock, lambda: (0.0, 0))
+    for second in range(4):
+        (tmp_path / "pod/app/cpu.stat").write_text(f"usage_usec {second * 250_000}\nuser_usec 1\n")
+        (tmp_path / "pod/app/memory.current").write_text(f"{5 * MIB}\n")
+        (tmp_path / "pod/app/memory.stat").write_text(f"anon 1\ninactive_file {2 * MIB}\n")
+        await meter.look()
+        await clock.advance(1)
+    found = meter.pod_usage("uid")
+    assert found is not None
+    assert found.containers == {"app": Usage(pytest.approx(0.25), 3 * MIB)}

@@ -17,6 +17,8 @@ from .reviews import REVIEWS
 KUBERNETES_MINOR = 37
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 ALL = (*RESOURCES, *REVIEWS, *MEASURED)
+DESCRIBED = (*RESOURCES, *MEASURED)
+"""What OpenAPI describes."""
 
 
 @dataclass(frozen=True, slots=True)

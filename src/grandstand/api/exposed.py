@@ -50,6 +50,7 @@ def store_families(store: Store) -> Iterable[Family]:
     yield Family("grandstand_store_revision", Kind.GAUGE, "The newest committed revision.", (revision,))
     told = "Groups of changes made durable since the engine began."
     yield Family("grandstand_store_commits_total", Kind.COUNTER, told, (commits,))
+    yield store.commit_seconds.family()
     watchers = tuple(Sample(count, {"resource": resource}) for resource, count in store.watchers.items())
     yield Family("grandstand_store_watchers", Kind.GAUGE, "Who follows a resource.", watchers)
 
@@ -62,10 +63,10 @@ def workload_families(registry: Registry) -> Iterable[Family]:
         for pod in pods
         for each in _status(pod).get("containerStatuses") or ()
     )
-    ready = tuple(Sample(float(_is_ready(pod)), _of(pod, "pod") | {"condition": "true"}) for pod in pods)
     told = "How often a container was started again."
     yield Family("kube_pod_container_status_restarts_total", Kind.COUNTER, told, restarts)
-    yield Family("kube_pod_status_ready", Kind.GAUGE, "1 for a Pod that is ready.", ready)
+    ready = tuple(sample for pod in pods for sample in ready_samples(pod))
+    yield Family("kube_pod_status_ready", Kind.GAUGE, "1 for the status of a Pod's condition Ready.", ready)
     for resource, kind in ((DEPLOYMENTS, "deployment"), (ROLLOUTS, "rollout")):
         objects = _all(registry, resource)
         yield _gauge(f"kube_{kind}_spec_replicas", objects, kind, lambda obj: obj["spec"].get("replicas", 1))
@@ -85,8 +86,12 @@ def _gauge(name: str, objects: Iterable[Object], kind: str, value: Any) -> Famil
     return Family(name, Kind.GAUGE, told, tuple(Sample(value(obj), _of(obj, kind)) for obj in objects))
 
 
-def _is_ready(pod: Object) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in _status(pod).get("conditions") or ())
+def ready_samples(pod: Object) -> Iterable[Sample]:
+    """One for each status that the condition Ready may have, as kube-state-metrics does; none before there is one."""
+    for found in _status(pod).get("conditions") or ():
+        if found["type"] == "Ready":
+            for status in ("True", "False", "Unknown"):
+                yield Sample(float(found["status"] == status), _of(pod, "pod") | {"condition": status.lower()})
 
 
 def _all(registry: Registry, resource: Resource) -> list[Object]:

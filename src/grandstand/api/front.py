@@ -25,7 +25,6 @@ from grandstand.errors import (
     TooManyRequests,
 )
 from grandstand.exposition import CONTENT_TYPE, Exposer, exposition
-from grandstand.kinds.resources import RESOURCES
 
 from . import discovery
 from .answers import error_answer, json_answer, object_answer
@@ -44,6 +43,9 @@ requests = logging.getLogger("grandstand.api.requests")
 MOST_READING = 400
 MOST_WRITING = 200
 """Requests in flight, as Kubernetes allows; watches, logs and streams do not count."""
+
+CLIENT_CLOSED_REQUEST = 499
+"""The status, in the log and the metrics alone, of a request that ended with no answer: nginx's word for it."""
 
 PUBLIC = ("healthz", "livez", "readyz", "version")
 DISCOVERY_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -97,10 +99,14 @@ class Front:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever goes wrong is answered too."""
         begun = self._clock.monotonic()
-        answer = await self._answer_or_error(request)
-        self._count(request, answer.status, self._clock.monotonic() - begun)
-        requests.debug("%s %s %d %s", request.method, request.path_qs, answer.status, request.headers.get("User-Agent"))
-        return answer
+        status = CLIENT_CLOSED_REQUEST
+        try:
+            answer = await self._answer_or_error(request)
+            status = answer.status
+            return answer
+        finally:  # a client that goes away cancels this
+            self._count(request, status, self._clock.monotonic() - begun)
+            requests.debug("%s %s %d %s", request.method, request.path_qs, status, request.headers.get("User-Agent"))
 
     def _count(self, request: web.BaseRequest, status: int, seconds: float) -> None:
         try:
@@ -210,25 +216,25 @@ class Front:
             case ["v3"]:
                 return json_answer(self._openapi_index)
             case ["v3", *path]:
-                return json_answer(openapi.document(self._schemas, RESOURCES, "/".join(path)))
+                return json_answer(openapi.document(self._schemas, discovery.DESCRIBED, "/".join(path)))
         raise NotFound
 
     def _openapi_v2(self, accept: str) -> web.Response:
         from . import openapi
 
         if any(name in accept for name in openapi.gnostic.ACCEPTED):
-            body = openapi.v2_protobuf(self._schemas, RESOURCES)
+            body = openapi.v2_protobuf(self._schemas, discovery.DESCRIBED)
             return json_answer(body, content_type=openapi.gnostic.CONTENT_TYPE)
         if "json" not in accept and "*/*" not in accept:
             raise NotAcceptable(f"OpenAPI v2 is served as application/json and {openapi.gnostic.CONTENT_TYPE}")
-        return json_answer(openapi.v2(self._schemas, RESOURCES))
+        return json_answer(openapi.v2(self._schemas, discovery.DESCRIBED))
 
     @cached_property
     def _openapi_index(self) -> bytes:
         """Kept, for clients ask for it often and its hashes take the time of all documents to compute."""
         from . import openapi
 
-        return msgspec.json.encode(openapi.index(self._schemas, RESOURCES))
+        return msgspec.json.encode(openapi.index(self._schemas, discovery.DESCRIBED))
 
     @cached_property
     def _paths(self) -> list[str]:

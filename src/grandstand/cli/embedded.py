@@ -71,7 +71,7 @@ def _spare_the_collector() -> None:
 async def running(engine: Engine, autoscaler_period_seconds: float = 1.0) -> AsyncIterator[Client]:
     """An engine that is up, for as long as the context lasts. A part that fails for good ends it with its error."""
     clock = SystemClock()
-    store = Store(engine.database)
+    store = Store(engine.database, clock=clock)
     api = ApiServer(engine, store, clock=clock)
     network = Network(engine)
     async with contextlib.AsyncExitStack() as stack:

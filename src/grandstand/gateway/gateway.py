@@ -46,7 +46,7 @@ from .routes import Routes, routes_for
 from .servers import Duty, Server, servers_for, serving_names
 from .shares import Shares, shares_in, weighed
 from .starts import why_it_does_not_start
-from .traffic import TrafficMeter
+from .traffic import Member, TrafficMeter
 
 log = logging.getLogger(__name__)
 
@@ -153,10 +153,13 @@ class Gateway:
         self._proxy.close()
 
     def families(self) -> Iterable[Family]:
-        """For Prometheus: what passes, and how often HAProxy was reloaded for new routes."""
+        """For Prometheus: what passes, how often HAProxy was reloaded, and how many workers there are."""
         yield from self.traffic.families()
         told = "How often HAProxy was reloaded since the engine began."
         yield Family("grandstand_gateway_reloads_total", Kind.COUNTER, told, (Sample(self._proxy.reloads),))
+        workers = self._proxy.workers
+        told = "HAProxy's processes: the one that takes connections, and those before it that end theirs."
+        yield Family("grandstand_gateway_workers", Kind.GAUGE, told, () if workers is None else (Sample(workers),))
 
     def waiting(self, service: Key) -> int:
         """How many requests wait at this moment for a Service that has nobody to serve them."""
@@ -228,7 +231,7 @@ class Gateway:
         if self._names is None:
             services = {name: backend.service for name, backend in self._routes.backends.items()}
             pods = {
-                Place(backend, name): server.pod_uid
+                Place(backend, name): Member(server.pod_uid, server.pod_name)
                 for backend, servers in self._servers.items()
                 for name, server in servers.items()
             }

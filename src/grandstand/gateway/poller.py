@@ -7,28 +7,37 @@ takes 0.14 ms.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from grandstand.clock import Clock
 from grandstand.errors import GatewayFailure
 from grandstand.kinds import Key
 
-from .haproxy import Counters, Place, Proxy
-from .traffic import TrafficMeter
+from .haproxy import Look, Place
+from .traffic import Member, TrafficMeter
 
 log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 0.1
 FAILED_SECONDS = 1.0
 
-Known = tuple[Mapping[str, Key], Mapping[Place, str]]
-"""The Service of each backend, and the Pod (uid) of each server; the same object as long as nothing changes."""
+Known = tuple[Mapping[str, Key], Mapping[Place, Member]]
+"""The Service of each backend, and the Pod of each server; the same object as long as nothing changes."""
+
+
+class Counting(Protocol):
+    """The counters of HAProxy; both questions raise GatewayFailure when it does not answer."""
+
+    async def requests_so_far(self) -> tuple[int, int]: ...
+
+    async def all_counters(self) -> Look: ...
 
 
 class Poller:
     """`run` feeds a meter; `known` says what HAProxy's names stand for."""
 
-    def __init__(self, proxy: Proxy, meter: TrafficMeter, known: Callable[[], Known], clock: Clock) -> None:
+    def __init__(self, proxy: Counting, meter: TrafficMeter, known: Callable[[], Known], clock: Clock) -> None:
         self._proxy = proxy
         self._meter = meter
         self._known = known
@@ -53,6 +62,6 @@ class Poller:
         if moved == self._moved and known is self._seen and not self._meter.busy:
             self._meter.rest(self._clock.now())
             return
-        workers: Mapping[int, Sequence[Counters]] = await self._proxy.all_counters()
+        look = await self._proxy.all_counters()
         self._moved, self._seen = moved, known
-        self._meter.take(self._clock.now(), workers, *known)
+        self._meter.take(self._clock.now(), look, *known)

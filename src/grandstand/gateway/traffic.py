@@ -7,7 +7,7 @@ the last look is summed up here, by Service and by Pod, so that totals never go 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from grandstand.exposition import Sample as Number
 from grandstand.kinds import Key
 from grandstand.measurements import Traffic
 
-from .haproxy import ACTIVATOR, Counters, Place
+from .haproxy import ACTIVATOR, Counters, Look, Place
 
 WINDOW_SECONDS = 1.0
 
@@ -32,10 +32,17 @@ class Sample(NamedTuple):
     latency_seconds: float
 
 
+class Member(NamedTuple):
+    """The Pod behind a server, which is in its Service's namespace; empty where an endpoint names none."""
+
+    uid: str
+    name: str
+
+
 _EXPOSED: tuple[tuple[str, Kind, str, Callable[[Sample], float]], ...] = (
     ("requests_total", Kind.COUNTER, "Requests that passed the gateway.", lambda sample: sample.requests),
-    ("request_errors_total", Kind.COUNTER, "Answers with a status of 500 and above.", lambda sample: sample.errors),
-    ("requests_in_flight", Kind.GAUGE, "Requests being served or waiting.", lambda sample: sample.in_flight),
+    ("request_errors_total", Kind.COUNTER, "Answers of 500 and above, or none.", lambda sample: sample.errors),
+    ("requests_in_flight", Kind.GAUGE, "Requests that a server has or that queue.", lambda sample: sample.in_flight),
     ("request_latency_seconds", Kind.GAUGE, "Mean of up to 1,024 requests.", lambda sample: sample.latency_seconds),
 )
 
@@ -82,6 +89,7 @@ class _Added:
 
     requests: int = 0
     errors: int = 0
+    unanswered: int = 0
     in_flight: int = 0
     queued: int = 0
     latency_seconds: float = 0.0
@@ -92,27 +100,32 @@ class TrafficMeter:
 
     def __init__(self, held: Callable[[Key], int]) -> None:
         self._held = held
-        self._counted: dict[tuple[int, Place], tuple[int, int]] = {}
+        self._counted: dict[tuple[int, Place], Counters] = {}
+        self._unheard: frozenset[int] | None = None
         self._services: dict[Key, Window] = {}
         self._pods: dict[Key, dict[str, Window]] = {}
+        self._pod_names: dict[str, str] = {}
         self._told: list[Callable[[Key], None]] = []
-        self._begun = False
         self._moved_at = 0.0
+        self.busy = False
+        """Whether something was in flight at the last look, at the activator, too: HAProxy counts it when it ends."""
         self._rested_at = 0.0
 
     def take(
         self,
         at: float,
-        workers: Mapping[int, Sequence[Counters]],
+        look: Look,
         services: Mapping[str, Key],
-        pods: Mapping[Place, str],
+        pods: Mapping[Place, Member],
     ) -> None:
-        """One look: the counters of every worker, the Service of each backend, the Pod (uid) of each server."""
+        """One look: the counters of all workers, the Service of each backend, the Pod of each server."""
         if self._rested_at - self._moved_at > WINDOW_SECONDS:
             self._mark_rest(self._rested_at - WINDOW_SECONDS)
             self._mark_rest(self._rested_at)
         self._moved_at = at
-        self._sample(at, self._count(workers), services, pods)
+        found = self._count(look)
+        self.busy = any(added.in_flight or added.queued for added in found.values())
+        self._sample(at, found, services, pods)
 
     def rest(self, at: float) -> None:
         """Nothing has moved since the last look, and nothing is in flight. Once that shows everywhere, it is cheap."""
@@ -125,11 +138,6 @@ class TrafficMeter:
             window.add(window.last._replace(at=at))
 
     @property
-    def busy(self) -> bool:
-        """Whether something was in flight at the last look."""
-        return any(window.last.in_flight or window.last.waiting for window in self._services.values())
-
-    @property
     def totals(self) -> Mapping[Key, Sample]:
         """By Service, since the gateway began to count."""
         return {service: window.last for service, window in self._services.items()}
@@ -138,13 +146,15 @@ class TrafficMeter:
         return {uid: window.last for uid, window in self._pods.get(service, {}).items()}
 
     def families(self) -> Iterable[Family]:
-        """For Prometheus, by Service and by Pod's uid."""
+        """For Prometheus, by Service and by Pod, whose name no other has at the same time."""
         services = [({"namespace": k.namespace, "service": k.name}, w.last) for k, w in self._services.items()]
-        pods = [
-            ({"namespace": key.namespace, "service": key.name, "pod_uid": uid}, window.last)
+        last = {
+            (key, self._pod_names[uid]): window.last
             for key, windows in self._pods.items()
             for uid, window in windows.items()
-        ]
+            if uid in self._pod_names
+        }
+        pods = [({"namespace": k.namespace, "service": k.name, "pod": pod}, s) for (k, pod), s in last.items()]
         for prefix, samples in (("grandstand_service", services), ("grandstand_pod", pods)):
             for name, kind, told, value in _EXPOSED:
                 yield Family(f"{prefix}_{name}", kind, told, tuple(Number(value(s), labels) for labels, s in samples))
@@ -177,41 +187,44 @@ class TrafficMeter:
         for told in self._told:
             told(service)
 
-    def _count(self, workers: Mapping[int, Sequence[Counters]]) -> Mapping[Place, _Added]:
+    def _count(self, look: Look) -> Mapping[Place, _Added]:
+        """What each place has got since the last look. A worker that is silent is where it was when it last spoke."""
+        if self._unheard is None:
+            # What these have served so far was counted by nobody: the gateway may have served for days.
+            self._unheard = look.silent | look.counters.keys()
         found: defaultdict[Place, _Added] = defaultdict(_Added)
-        counted: dict[tuple[int, Place], tuple[int, int]] = {}
-        for worker, counters in workers.items():
+        counted = {known: last for known, last in self._counted.items() if known[0] in look.silent}
+        for (_, place), last in counted.items():
+            _grow(found[place], last, last)
+        for worker, counters in look.counters.items():
             for each in counters:
                 place = Place(each.backend, each.server or "")
-                now = (each.requests, each.answered_5xx)
-                counted[worker, place] = now
-                # What the first look finds was counted by nobody: the gateway may have served for days.
-                before = self._counted.get((worker, place), (0, 0) if self._begun else now)
-                added = found[place]
-                added.requests += _grown(now[0], before[0])
-                added.errors += _grown(now[1], before[1])
-                added.in_flight += each.in_flight
-                added.queued += each.queued
-                added.latency_seconds = each.response_milliseconds / 1000 or added.latency_seconds
-        self._counted, self._begun = counted, True
+                counted[worker, place] = each
+                _grow(found[place], self._counted.get((worker, place), each if worker in self._unheard else None), each)
+        self._counted, self._unheard = counted, self._unheard & look.silent
         return found
 
     def _sample(
-        self, at: float, found: Mapping[Place, _Added], services: Mapping[str, Key], pods: Mapping[Place, str]
+        self, at: float, found: Mapping[Place, _Added], services: Mapping[str, Key], pods: Mapping[Place, Member]
     ) -> None:
         by_service: defaultdict[Key, _Added] = defaultdict(_Added)
         by_pod: defaultdict[tuple[Key, str], _Added] = defaultdict(_Added)
         for place, added in found.items():
             service = services.get(place.backend)
-            if service is None or place.server == ACTIVATOR:
+            if service is None:
                 continue
-            if not place.server:  # a whole backend: all but what its servers have in flight, which is added below
+            if place.server == ACTIVATOR:
+                # What it answers without an error has come from a Pod, by a second way through the backend.
+                by_service[service].requests -= added.requests - added.errors
+            elif not place.server:  # a whole backend: all but what its servers have in flight, which is added below
                 _add(by_service[service], added, in_flight=0)
             else:
                 by_service[service].in_flight += added.in_flight
                 by_service[service].queued += added.queued
-                if (uid := pods.get(place)) is not None:
-                    _add(by_pod[service, uid], added, in_flight=added.in_flight)
+                if (pod := pods.get(place)) is not None:
+                    _add(by_pod[service, pod.uid], added, in_flight=added.in_flight)
+                    by_pod[service, pod.uid].errors += added.unanswered
+        self._pod_names = {pod.uid: pod.name for pod in pods.values() if pod.name}
         self._services = {key: self._services.get(key, Window()) for key in set(services.values())}
         for key, window in self._services.items():
             window.add(_sample_of(at, window.last, by_service[key]))
@@ -220,6 +233,15 @@ class TrafficMeter:
             window = before.get(key, {}).get(uid, Window())
             window.add(_sample_of(at, window.last, added))
             self._pods.setdefault(key, {})[uid] = window
+
+
+def _grow(added: _Added, before: Counters | None, now: Counters) -> None:
+    added.requests += _grown(now.requests, before.requests if before else 0)
+    added.errors += _grown(now.answered_5xx, before.answered_5xx if before else 0)
+    added.unanswered += _grown(now.unanswered, before.unanswered if before else 0)
+    added.in_flight += now.in_flight
+    added.queued += now.queued
+    added.latency_seconds = now.response_milliseconds / 1000 or added.latency_seconds
 
 
 def _grown(now: int, before: int) -> int:

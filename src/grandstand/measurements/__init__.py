@@ -55,7 +55,10 @@ class Traffic:
     latency_seconds: float | None
     """Mean until the answer's head, of the requests of the window; None where there was none."""
     errors_per_second: float
-    """Answers with a status of 500 and above, and requests that no answer came for."""
+    """Answers with a status of 500 and above; where a Pod gives none, the gateway answers so itself.
+
+    An answer that breaks off is an error of its Pod, but not of the Service: HAProxy counts it as answered there.
+    """
 
     @property
     def error_share(self) -> float | None:

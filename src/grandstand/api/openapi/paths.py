@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from grandstand.api.measured import MEASURED
 from grandstand.api.schema import PREFIX
 from grandstand.kinds import Object, Resource
 
@@ -81,6 +82,8 @@ def paths_of(resource: Resource, definition: Definition, *, swagger: bool = Fals
         kind = _SUBRESOURCE_KINDS.get(name, own)
         verbs = _SUBRESOURCE_VERBS.get(name, ("get", "put", "patch"))
         paths[path] = write.item(path, {verb: (verb, kind) for verb in verbs})
+    if resource in MEASURED:
+        paths = {path: {k: item[k] for k in item.keys() & {"get", "parameters"}} for path, item in paths.items()}
     if resource.namespaced:
         everywhere = f"{root}/{resource.plural}"
         paths[everywhere] = write.item(everywhere, {"get": ("list", listed)})
@@ -103,6 +106,8 @@ class _Writer:
 
     def _operation(self, path: str, action: str, kind: Kind) -> Object:
         query = _LOG if path.endswith("/log") else _QUERY[action]
+        if self._resource in MEASURED:
+            query = tuple(name for name in query if name not in _WATCH)
         gvk = (
             kind if kind not in ALWAYS_SENT and action != "list" else (self._resource.api_version, self._resource.kind)
         )

@@ -17,13 +17,18 @@ from pathlib import Path
 from typing import Protocol
 
 from grandstand.client import EventType
+from grandstand.clock import Clock, SystemClock
 from grandstand.errors import PlatformError, Unavailable
+from grandstand.exposition import Histogram
 from grandstand.kinds import Object
 
 from .database import Database
 from .history import History
 from .records import Change, Stored, StoreKey, same, stamp
 from .subscriptions import Subscription, Subscriptions
+
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
+"""Of seconds: a solid-state disk syncs in about a millisecond, and what takes longer than 25 ms is felt."""
 
 
 class Ledger(Protocol):
@@ -52,8 +57,11 @@ class _Group:
 class Store:
     """Objects under revisions. Use from one event loop; objects that come out are shared and read-only."""
 
-    def __init__(self, path: Path | None, *, history: int = 20_000, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, path: Path | None, *, history: int = 20_000, ledger: Ledger | None = None, clock: Clock | None = None
+    ) -> None:
         """`path` None keeps nothing over a restart. `history`: how many changes watches can go back."""
+        self._clock = clock or SystemClock()
         self._ledger = ledger or (None if path is None else Database(path))
         self._place = "the store" if path is None else f"the database {path}"
         self._thread: ThreadPoolExecutor | None = None
@@ -67,6 +75,9 @@ class Store:
         self._committer: asyncio.Task[None] | None = None
         self.commits = 0
         """How many groups of changes were made durable since the store was opened."""
+        self.commit_seconds = Histogram(
+            "grandstand_store_commit_duration_seconds", "Time to make a group of changes durable.", BOUNDS
+        )
 
     @property
     def watchers(self) -> Mapping[str, int]:
@@ -172,11 +183,13 @@ class Store:
     async def _commit_groups(self) -> None:
         while self._collecting.changes:
             group, self._collecting = self._collecting, _Group()
+            begun = self._clock.monotonic()
             try:
                 await self._commit(group.changes)
             except Exception as error:  # whatever went wrong, those who wait must hear of it
                 self._fail(group, error)
             else:
+                self.commit_seconds.observe(self._clock.monotonic() - begun)
                 self._publish(group)
             # The writers just woken get to stage their next write first, so that it joins the next group: without
             # this, writers fall into two groups that take turns, and every sync serves half of them.

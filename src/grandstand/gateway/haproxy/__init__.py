@@ -5,7 +5,7 @@ from __future__ import annotations
 from .configuration import ACTIVATOR, ACTIVATOR_SOCKET, EMPTY_DIRECTORY, NO_ENDPOINT, RELEASED_SOCKET, Layout, Settings
 from .process import Home
 from .proxy import Place, Proxy, Wanted
-from .statistics import Counters
+from .statistics import Counters, Look
 
 __all__ = [
     "ACTIVATOR",
@@ -16,6 +16,7 @@ __all__ = [
     "Counters",
     "Home",
     "Layout",
+    "Look",
     "Place",
     "Proxy",
     "Settings",

@@ -7,7 +7,6 @@ import logging
 import os
 import subprocess
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,7 +31,7 @@ from .commands import (
 from .configuration import CERTIFICATE_LIST, FRONTEND, ROUTE_MAP, Layout, certificate_list, configuration, map_text
 from .master import Master, Workers
 from .process import CERTIFICATES, CONFIGURATION, RUNNING, Home
-from .statistics import Counters, parse_statistics
+from .statistics import Counters, Look, parse_statistics
 
 log = logging.getLogger(__name__)
 
@@ -159,21 +158,31 @@ class Proxy:
 
     async def requests_so_far(self) -> tuple[int, int]:
         """The worker that accepts connections, and the requests that it has got: nothing comes while both stay."""
-        workers = self._workers or await self._master.workers()
+        workers = self._workers
+        if workers is None or workers.old:
+            workers = self._workers = await self._master.workers()
         [frontend] = parse_statistics((await self._master.ask([f"show stat {FRONTEND} 1 -1"], workers.current))[0])
         return workers.current, frontend.requests
 
-    async def all_counters(self) -> dict[int, list[Counters]]:
-        """The counters of every backend and server, by worker."""
+    async def all_counters(self) -> Look:
+        """The counters of every backend and server, by worker. Raises GatewayFailure when the newest is silent."""
         workers = self._workers = await self._master.workers()
         found = {workers.current: await self._counters_of(workers.current)}
+        silent: set[int] = set()
         for worker in workers.old:
-            with suppress(GatewayFailure):  # it has just ended
+            try:
                 found[worker] = await self._counters_of(worker)
-        return found
+            except GatewayFailure:
+                silent.add(worker)  # it has just ended, or is late: the next look shows which
+        return Look(found, frozenset(silent))
 
     async def _counters_of(self, worker: int) -> list[Counters]:
         return parse_statistics((await self._master.ask(["show stat -1 6 -1"], worker))[0])
+
+    @property
+    def workers(self) -> int | None:
+        """How many serve or end what they have, as was seen last; None before it was."""
+        return None if self._workers is None else len(self._workers.all)
 
     def close(self) -> None:
         """Let go of HAProxy, which goes on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grandstand.errors import GatewayFailure
@@ -19,7 +19,7 @@ class Counters:
     in_flight: int
     queued: int
     requests: int
-    """All that began since the worker was started."""
+    """Since the worker was started: those that a frontend got, that a backend has done with, that a server answered."""
     sessions_per_second: int
     response_milliseconds: int
     """The average of the last 1,024 requests."""
@@ -27,6 +27,16 @@ class Counters:
     answered_4xx: int
     answered_5xx: int
     retries: int
+    unanswered: int
+    """Requests that got no whole answer. In a backend's 5xx, but in no server's, is what HAProxy said instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The counters of each worker (a process id) that answered, and the workers that are there but did not."""
+
+    counters: Mapping[int, Sequence[Counters]]
+    silent: frozenset[int] = frozenset()
 
 
 def parse_statistics(text: str) -> list[Counters]:
@@ -52,11 +62,12 @@ def _counters(row: list[str], places: Mapping[str, int]) -> Counters:
         status=text("status"),
         in_flight=number("scur"),
         queued=number("qcur"),
-        requests=number("req_tot") or number("stot"),
+        requests=int(text("req_tot") or text("stot") or 0),
         sessions_per_second=number("rate"),
         response_milliseconds=number("rtime"),
         answered_2xx=number("hrsp_2xx"),
         answered_4xx=number("hrsp_4xx"),
         answered_5xx=number("hrsp_5xx"),
         retries=number("wretr") + number("wredis"),
+        unanswered=number("econ") + number("eresp"),
     )

@@ -31,7 +31,9 @@ async def create(parts: Parts, call: Call) -> Reply:
 
 async def update(parts: Parts, call: Call) -> Reply:
     name, asked = parse(call.path["FunctionName"], parts.settings).name, call.asked()
-    before = _existing(parts, await parts.stored.function(name), name, call.path["Name"])
+    now = await parts.stored.function(name)
+    before = _existing(parts, now, name, call.path["Name"])
+    _check_revision(now, before, asked)
     changes = _described(asked)
     if asked.get("FunctionVersion"):
         changes["version"] = asked["FunctionVersion"]
@@ -41,8 +43,7 @@ async def update(parts: Parts, call: Call) -> Reply:
 
     def decide(function: Object) -> Object:
         alias = _existing(parts, function, name, call.path["Name"])
-        if asked.get("RevisionId") and asked["RevisionId"] != alias_revision(function, alias):
-            raise stale("GetAlias")
+        _check_revision(function, alias, asked)
         changed = {**alias, **changes}
         aliases = [changed if each is alias else each for each in function["spec"]["aliases"]]
         return {**function["spec"], "aliases": aliases}
@@ -77,6 +78,11 @@ async def delete(parts: Parts, call: Call) -> Reply:
 
     await parts.stored.change(name, decide)
     return Reply(status=204)
+
+
+def _check_revision(function: Object, alias: Object, asked: Object) -> None:
+    if asked.get("RevisionId") and asked["RevisionId"] != alias_revision(function, alias):
+        raise stale("GetAlias")
 
 
 def _described(asked: Object) -> Object:

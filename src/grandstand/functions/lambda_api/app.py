@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, cast
 
@@ -172,9 +172,10 @@ async def _sent(request: web.Request, outcome: Outcome | Answer, request_id: str
     if "content-type" not in known and outcome.status == 200:
         headers["Content-Type"] = "application/json"
     response = web.StreamResponse(status=outcome.status, headers=headers)
-    await response.prepare(request)
     async with aclosing(cast("Any", outcome.body)) as pieces:
-        async for piece in pieces:
-            await response.write(piece)
-    await response.write_eof()
+        with suppress(ConnectionResetError):  # who asked is gone: there is nobody to tell
+            await response.prepare(request)
+            async for piece in pieces:
+                await response.write(piece)
+            await response.write_eof()
     return response

@@ -81,13 +81,19 @@ async def layers_of(parts: Parts, arns: Sequence[str], code: Object) -> list[Obj
     names = {parse_layer(layer["arn"])[0] for layer in found}
     if len(names) < len(found):
         raise invalid("Two different versions of the same layer are not allowed to be referenced in the same function.")
-    if found and code.get("sha256"):
-        digests = [code["sha256"], *(layer["sha256"] for layer in found)]
-        try:
-            await asyncio.to_thread(parts.artefacts.check_size, digests)
-        except (ArtefactRefused, NotFound) as error:
-            raise invalid(error.message) from error
+    await check_size(parts, code, found)
     return found
+
+
+async def check_size(parts: Parts, code: Object, layers: Sequence[Object]) -> None:
+    """Raise ServiceFault where code and layers are too large together, or one is not here."""
+    if not layers or not code.get("sha256"):
+        return
+    digests = [code["sha256"], *(layer["sha256"] for layer in layers)]
+    try:
+        await asyncio.to_thread(parts.artefacts.check_size, digests)
+    except (ArtefactRefused, NotFound) as error:
+        raise invalid(error.message) from error
 
 
 async def get(parts: Parts, call: Call) -> Reply:

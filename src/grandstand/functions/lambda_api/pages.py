@@ -39,6 +39,6 @@ def _encoded(key: str) -> str:
 
 def _decoded(marker: str) -> str:
     try:
-        return base64.urlsafe_b64decode(marker.encode()).decode()
+        return base64.b64decode(marker.encode(), b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError) as error:
         raise invalid("Invalid pagination token: use the NextMarker of the page before") from error

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import stat
 import struct
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grandstand.client.fake import FakeClient
 from grandstand.clock import SystemClock, VirtualClock
 from grandstand.errors import ArtefactRefused, NotFound
+from grandstand.functions import sweeping
 from grandstand.functions.artefacts import Artefacts, aws_digest, read_local
 from grandstand.functions.artefacts.entries import Entry, Kind, check_link, merge, plan
+from grandstand.kinds.resources import FUNCTION_LAYERS, FUNCTION_VERSIONS, FUNCTIONS
 
 FILE, LINK, FOLDER = stat.S_IFREG | 0o644, stat.S_IFLNK | 0o777, stat.S_IFDIR | 0o755
 
@@ -259,3 +264,30 @@ def test_a_link_that_is_taken_stays_inside(target, depth):
         return
     resolved = os.path.normpath("/".join(("root", *entry.path[:-1], *target)))
     assert resolved.split("/")[0] == "root"
+
+
+def test_the_same_zip_at_the_same_time(store):
+    content = zipped(*((f"{number}.py", "x", FILE) for number in range(200)))
+    with ThreadPoolExecutor(4) as threads:
+        made = set(threads.map(lambda _: store.add(content), range(8)))
+    assert len(made) == 1
+    assert len(list(store.path(made.pop().sha256).iterdir())) == 200
+
+
+async def test_a_sweep_keeps_what_functions_versions_and_layers_name(tmp_path):
+    clock = VirtualClock(SystemClock().now())
+    store, client = Artefacts(tmp_path / "code", clock), FakeClient()
+    code, old, layer, lost = (store.add(zipped((name, name, FILE))).sha256 for name in ("a", "b", "c", "d"))
+    for resource, name, spec in (
+        (FUNCTIONS, "a", {"code": {"sha256": code}, "layers": [{"sha256": layer}]}),
+        (FUNCTIONS, "image", {"code": {"image": "a:1"}}),
+        (FUNCTION_VERSIONS, "a.1", {"code": {"sha256": old}}),
+        (FUNCTION_LAYERS, "l.1", {"code": {"sha256": layer}}),
+    ):
+        await client.create(resource, {"metadata": {"name": name, "namespace": "default"}, "spec": spec})
+    task = asyncio.create_task(sweeping.run(client, store, clock))
+    await clock.advance(sweeping.PERIOD_SECONDS - 1)
+    assert store.has(lost)
+    assert await sweeping.sweep(client, Artefacts(store.root, VirtualClock(clock.now() + 601))) == [lost, f"{lost}.zip"]
+    assert [store.has(digest) for digest in (code, old, layer, lost)] == [True, True, True, False]
+    task.cancel()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class Artefacts:
         self.root = root
         self._layers = root / "layers"
         self._clock = clock
+        self._changing = threading.Lock()
         make_directory(root)
         make_directory(self._layers)
         for left in [*root.glob(".new-*"), *self._layers.glob(".new-*")]:
@@ -53,10 +55,12 @@ class Artefacts:
         tree, archive = self.path(digest), self.zip_path(digest)
         with open_zip(content) as opened:
             entries = plan(opened.infolist())
-            if not tree.exists():
-                write_private(archive, content)
-                self._make(tree, lambda new: write_tree(new, {path: (0, e) for path, e in entries.items()}, [opened]))
-        os.utime(tree)
+            with self._changing:
+                if not tree.exists():
+                    write_private(archive, content)
+                    whole = {path: (0, entry) for path, entry in entries.items()}
+                    self._make(tree, lambda new: write_tree(new, whole, [opened]))
+                os.utime(tree)
         return Artefact(digest, len(content), sum(entry.size_bytes for entry in entries.values()))
 
     def has(self, sha256: str) -> bool:
@@ -85,12 +89,16 @@ class Artefacts:
     def merged(self, layers: Sequence[str]) -> Path:
         """A directory with these layers over each other, the last on top, as /opt shows them."""
         place = self._layers / layers_key(layers)
+        with self._changing:
+            self._merge(place, layers)
+            os.utime(place)
+        return place
+
+    def _merge(self, place: Path, layers: Sequence[str]) -> None:
         if not place.exists():
             zips = [open_zip(self.zip_path(self.find(layer).sha256).read_bytes()) for layer in layers]
             entries = merge(plan(opened.infolist()) for opened in zips)
             self._make(place, lambda new: write_tree(new, entries, zips))
-        os.utime(place)
-        return place
 
     def collect(self, named: Iterable[Sequence[str]]) -> list[str]:
         """Remove what nobody names, and is not young; gives the names of what went.
@@ -100,9 +108,10 @@ class Artefacts:
         named = [tuple(digests) for digests in named]
         code = {digest for digests in named for digest in digests}
         sets = {layers_key(digests[1:]) for digests in named}
-        gone = [*self._unnamed(self._layers, sets), *self._unnamed(self.root, code | {"layers"})]
-        for path in gone:
-            _remove(path)
+        with self._changing:
+            gone = [*self._unnamed(self._layers, sets), *self._unnamed(self.root, code | {"layers"})]
+            for path in gone:
+                _remove(path)
         return sorted(path.name for path in gone)
 
     def _unnamed(self, folder: Path, kept: Collection[str]) -> list[Path]:

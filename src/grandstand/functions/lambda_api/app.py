@@ -19,6 +19,7 @@ from grandstand.functions.signing import Credentials, SignedRequest, presign
 from grandstand.kinds.functions import SHA256
 
 from . import front, identity, log_reading, xml_answers
+from .asked import logs_fields
 from .calls import Call, Parts, Reply
 from .operations import find
 from .outcomes import Outcome, failed, fault_of
@@ -124,11 +125,7 @@ class _Port:
         if read is None:
             message = f"{name} is not supported by Grandstand: logs of functions are for reading"
             raise ServiceFault("UnknownOperationException", message, 400)
-        try:
-            asked = msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
-        except msgspec.DecodeError as error:
-            raise ServiceFault("SerializationException", str(error), 400) from error
-        body = msgspec.json.encode(await read(self._parts, asked))
+        body = msgspec.json.encode(await read(self._parts, logs_fields(request.body)))
         return Outcome(200, body, {"Content-Type": "application/x-amz-json-1.1"})
 
     async def _code(self, name: str) -> Outcome:

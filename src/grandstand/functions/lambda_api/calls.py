@@ -6,13 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from grandstand.clock import Clock
 from grandstand.functions.artefacts import Artefacts
 from grandstand.kinds import Object
 
-from .faults import bad_json
+from .asked import lambda_fields
 from .ports import Answer, Invoker, Logs, Settings
 from .stored import Stored
 
@@ -42,12 +40,7 @@ class Call:
 
     def asked(self) -> Object:
         """The body as a JSON object; {} where there is none. Raises ServiceFault."""
-        if not self.body:
-            return {}
-        try:
-            return msgspec.json.decode(self.body, type=dict[str, Any])
-        except msgspec.DecodeError as error:
-            raise bad_json(str(error)) from error
+        return lambda_fields(self.body)
 
     @property
     def qualifier(self) -> str:

@@ -23,6 +23,7 @@ from .shown import configuration, function_revision
 from .stored import Target
 from .versions import publish
 
+_NO_CODE = ("S3ObjectVersion", "S3ObjectStorageMode", "SourceKMSKeyArn", "PublishTo")
 LOCAL_BUCKET = "local"
 """The S3Bucket that means: S3Key is a path of this machine."""
 
@@ -61,7 +62,7 @@ async def _answered(parts: Parts, function: Object, *, publishes: bool, descript
 
 async def code_of(parts: Parts, code: Object) -> Object:
     """What a request's code becomes in a spec: the hash of a zip that is kept, or an image. Raises ServiceFault."""
-    for field in ("S3ObjectVersion", "SourceKMSKeyArn"):
+    for field in _NO_CODE:
         if code.get(field):
             raise unsupported(field, "code comes with the request, or from a path of this machine")
     if code.get("ImageUri"):

@@ -44,7 +44,7 @@ async def create_role(parts: Parts, form: Form) -> Result:
         "name": name,
         "path": form.get("Path") or "/",
         "description": form.get("Description") or "",
-        "maxSession": int(form.get("MaxSessionDuration") or 3600),
+        "maxSession": _seconds(form.get("MaxSessionDuration") or "3600"),
         "trust": document,
         "attached": {},
         "inline": {},
@@ -152,6 +152,12 @@ def _named(form: Form) -> str:
     if not re.fullmatch(r"[\w+=,.@-]{1,64}", name, re.ASCII):
         raise ServiceFault("ValidationError", "RoleName must be 1 to 64 letters, digits and +=,.@-_", 400)
     return name
+
+
+def _seconds(text: str) -> int:
+    if not re.fullmatch("[0-9]{4,5}", text, re.ASCII) or not 3600 <= int(text) <= 43_200:
+        raise ServiceFault("ValidationError", "MaxSessionDuration must be between 3600 and 43200 seconds", 400)
+    return int(text)
 
 
 def _object_name(name: str) -> str:

@@ -42,7 +42,7 @@ def _is_off(*keys: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, dict) and not any(value.get(key) for key in keys)
 
 
-_MEANINGLESS: dict[str, tuple[Callable[[Any], bool], str]] = {
+MEANINGLESS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "VpcConfig": (_is_off("SubnetIds", "SecurityGroupIds"), "functions share the machine's network: leave it out"),
     "TracingConfig": (lambda value: value.get("Mode") in (None, "PassThrough"), "traces are not taken"),
     "SnapStart": (lambda value: value.get("ApplyOn") in (None, "None"), "functions start in milliseconds without it"),
@@ -119,9 +119,9 @@ def _check_fields(asked: Object) -> None:
     for field, value in asked.items():
         if field in _KNOWN or value is None:
             continue
-        if field not in _MEANINGLESS:
+        if field not in MEANINGLESS:
             raise unsupported(field, "it is not known")
-        means_nothing, why = _MEANINGLESS[field]
+        means_nothing, why = MEANINGLESS[field]
         if not means_nothing(value):
             raise unsupported(field, why)
 

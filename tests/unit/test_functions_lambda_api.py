@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from typing import Any
 
@@ -32,6 +33,7 @@ from grandstand.functions.lambda_api.pages import page
 from grandstand.functions.lambda_api.qualified import all_settings, settings_of, with_setting
 from grandstand.functions.signing import SignedRequest
 from grandstand.kinds import Function, Object, view
+from grandstand.kinds.functions import url_label
 
 SETTINGS = Settings()
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:hello"
@@ -131,6 +133,24 @@ def test_fields_that_are_given_several_times():
 )
 def test_which_service_is_meant(headers, body, service):
     assert guess(SignedRequest("POST", "/", "", headers, body)) == service
+
+
+ALIASES = st.from_regex(r"(?![0-9]+$)[A-Za-z0-9_-]{1,128}", fullmatch=True) | st.just("")
+NAMES = st.from_regex(r"[a-zA-Z0-9_-]{1,64}", fullmatch=True)
+
+
+@given(NAMES, ALIASES, NAMES, ALIASES)
+def test_every_function_and_alias_has_a_host_of_its_own(name, alias, other, other_alias):
+    label = url_label(name, alias)
+    assert re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label)
+    assert (label == url_label(other, other_alias)) == ((name, alias) == (other, other_alias))
+
+
+def test_hosts_of_functions():
+    assert url_label("hello") == "hello"
+    assert url_label("hello", "live") == "hello--live"
+    assert url_label("hello--live").startswith("hello-live-u-")
+    assert len(url_label("a" * 63, "live")) <= 63
 
 
 def function(**spec: Any) -> Object:

@@ -20,6 +20,7 @@ from grandstand.functions.signing import (
     SignedRequest,
     Verified,
     presign,
+    refused_by_its_head,
     scope_of,
     sign,
     verify,
@@ -127,6 +128,20 @@ STREAM = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 )
 def test_what_is_refused(request_, now, refusal):
     assert verify(request_, secret_of, now, ("lambda", "s3", "sts")) is refusal
+
+
+@pytest.mark.parametrize(
+    ("request_", "now", "refusal"),
+    [
+        (GOOD, NOW, None),
+        (replace(GOOD, body=b"other"), NOW, None),
+        (BASE, NOW, Refusal.MISSING),
+        (GOOD, NOW + 301, Refusal.EXPIRED),
+        (_part(GOOD, KEY, "AKIAOTHER"), NOW, Refusal.UNKNOWN_KEY),
+    ],
+)
+def test_what_is_refused_before_its_body_is_read(request_, now, refusal):
+    assert refused_by_its_head(request_, secret_of, now) is refusal
 
 
 def test_five_minutes_are_forgiven_and_no_more():

@@ -127,12 +127,9 @@ def verify(
 
     `services` are the names that the scope may have; None for any. Secrets are compared in constant time.
     """
-    claim = _claim(request)
+    claim = _acceptable(request, now, services)
     if isinstance(claim, Refusal):
         return claim
-    refusal = _wrong_time(claim, now) or _wrong_scope(claim, services) or _wrong_headers(request, claim)
-    if refusal is not None:
-        return refusal
     payload = _payload_hash(request, claim)
     if isinstance(payload, Refusal):
         return payload
@@ -143,6 +140,25 @@ def verify(
     if secret is None:
         return Refusal.UNKNOWN_KEY
     return Verified(claim.access_key_id, claim.scope) if equal else Refusal.MISMATCH
+
+
+def refused_by_its_head(
+    request: SignedRequest, secret_of: Callable[[str], str | None], now: float, services: Iterable[str] | None = None
+) -> Refusal | None:
+    """Why a request is refused whatever its body and signature are: then the body need not be read."""
+    claim = _acceptable(request, now, services)
+    if isinstance(claim, Refusal):
+        return claim
+    return Refusal.UNKNOWN_KEY if secret_of(claim.access_key_id) is None else None
+
+
+def _acceptable(request: SignedRequest, now: float, services: Iterable[str] | None) -> _Claim | Refusal:
+    """What a request claims, where nothing but the signature itself can be wrong with it."""
+    claim = _claim(request)
+    if isinstance(claim, Refusal):
+        return claim
+    refusal = _wrong_time(claim, now) or _wrong_scope(claim, services) or _wrong_headers(request, claim)
+    return claim if refusal is None else refusal
 
 
 def sign(

@@ -48,6 +48,7 @@ RESERVED_VARIABLES = frozenset(
     )
 )
 """Set by the platform, as Lambda does."""
+_LABEL_MOST = 63
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -63,6 +64,19 @@ def object_name(function_name: str) -> str:
 def version_name(function_name: str, version: str) -> str:
     """The `metadata.name` of a published version: no function has a dot in its name."""
     return f"{object_name(function_name)}.{version}"
+
+
+def url_label(function_name: str, alias: str = "") -> str:
+    """The first label of the host of a function URL: `hello`, and of an alias `hello--live`.
+
+    Where that is too long for DNS, or could be another function's, digits of a hash stand at its end.
+    """
+    parts = [object_name(each) for each in (function_name, alias) if each]
+    label = "--".join(parts)
+    if len(label) <= _LABEL_MOST and not any("--" in part for part in parts):
+        return label
+    digits = hashlib.sha256(f"{function_name}:{alias}".encode()).hexdigest()[:10]
+    return f"{label.replace('--', '-')[: _LABEL_MOST - 13].rstrip('-')}-u-{digits}"
 
 
 def is_runtime(runtime: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 MOST_BODY_BYTES = 70_167_211
 """AWS's limit for CreateFunction: a zip of 50 MB, in base64, and what goes with it."""
+LARGE_BYTES = 256 * 1024
 CODE_EXPIRES_SECONDS = 600
 _CODE_PATH = "code"
 DEFAULT_SETTINGS = Settings()
@@ -64,10 +66,11 @@ class _Port:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         request_id, service = self._parts.clock.uid(), "lambda"
         try:
-            body = await _body(request)
-            signed = front.signed_request(request, body)
+            signed = front.signed_request(request, b"")
             service = front.guess(signed)  # errors of who is not let in are written in its protocol too
-            service = front.check(signed, self._auth, self._parts.clock.now())
+            front.check_head(signed, self._auth, self._parts.clock.now())
+            signed = replace(signed, body=await _body(request))
+            service = await self._let_in(signed)
             outcome = await self._dispatch(service, signed, request_id)
         except GrandstandError as error:
             outcome = failed(service, fault_of(error), request_id)
@@ -76,6 +79,13 @@ class _Port:
             message = "Something went wrong inside Grandstand. The log of the engine says more."
             outcome = failed(service, ServiceFault("ServiceException", message, 500), request_id)
         return await _sent(request, outcome, request_id)
+
+    async def _let_in(self, request: SignedRequest) -> str:
+        """Large bodies are hashed in a thread: other requests are answered meanwhile."""
+        now = self._parts.clock.now()
+        if len(request.body) < LARGE_BYTES:
+            return front.check(request, self._auth, now)
+        return await asyncio.to_thread(front.check, request, self._auth, now)
 
     async def _dispatch(self, service: str, request: SignedRequest, request_id: str) -> Outcome | Answer:
         match service:

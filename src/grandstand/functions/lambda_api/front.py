@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 
 from grandstand.errors import ServiceFault
-from grandstand.functions.signing import Refusal, SignedRequest, scope_of, verify
+from grandstand.functions.signing import Refusal, SignedRequest, refused_by_its_head, scope_of, verify
 
 from .ports import Auth
 
@@ -28,12 +28,19 @@ def check(request: SignedRequest, auth: Auth, now: float) -> str:
     """Which service is meant. Raises ServiceFault for who is not let in."""
     if not auth.required:
         refuse_browsers(request)
-        scope = scope_of(request)
-        return scope.service if scope is not None and scope.service in SERVICES else guess(request)
+        return guess(request)
     found = verify(request, auth.secrets.get, now, SERVICES)
     if isinstance(found, Refusal):
         raise ServiceFault(found.code, str(found), 403)
     return found.scope.service
+
+
+def check_head(request: SignedRequest, auth: Auth, now: float) -> None:
+    """The same, as far as it can be told before the body is read: strangers cannot make it be kept in memory."""
+    if not auth.required:
+        refuse_browsers(request)
+    elif (refusal := refused_by_its_head(request, auth.secrets.get, now, SERVICES)) is not None:
+        raise ServiceFault(refusal.code, str(refusal), 403)
 
 
 def refuse_browsers(request: SignedRequest) -> None:
@@ -54,9 +61,12 @@ def refuse_browsers(request: SignedRequest) -> None:
 
 
 def guess(request: SignedRequest) -> str:
-    """Which service a request without a signature means: each speaks its own protocol."""
+    """Which service a request says it means, unchecked; without a signature, by its protocol."""
     if (request.value("x-amz-target") or "").startswith("Logs_"):
         return "logs"
+    scope = scope_of(request)
+    if scope is not None and scope.service in SERVICES:
+        return scope.service
     return _VERSIONS.get(form_of(request).get("Version", ""), "lambda")
 
 

@@ -79,7 +79,7 @@ async def _content(parts: Parts, code: Object) -> bytes:
     bucket, key = code.get("S3Bucket"), code.get("S3Key") or ""
     if code.get("ZipFile") is not None and not bucket:
         try:
-            return base64.b64decode(code["ZipFile"], validate=True)
+            return await asyncio.to_thread(base64.b64decode, code["ZipFile"], validate=True)
         except (binascii.Error, ValueError, TypeError) as error:
             raise invalid("Could not unzip uploaded file: it is not in base64") from error
     if not bucket:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grandstand.clock import parse_time, rfc3339
 from grandstand.kinds import Object
-from grandstand.kinds.functions import LATEST, object_name
+from grandstand.kinds.functions import LATEST, url_label
 
 from .calls import Call, Parts, Reply
 from .faults import conflict, invalid, not_found, out_of_bounds, unsupported, validation
@@ -26,9 +26,8 @@ _METHODS = ("GET", "PUT", "HEAD", "POST", "PATCH", "DELETE", "*")
 
 
 def function_url(settings: Settings, name: str, qualifier: str = "") -> str:
-    """Where a function answers HTTP. An alias has a name of its own: lower case, behind two hyphens."""
-    label = object_name(name) if qualifier in ("", LATEST) else f"{object_name(name)}--{object_name(qualifier)}"
-    return f"http://{label}.{settings.url_authority}/"
+    """Where a function, or an alias of it, answers HTTP."""
+    return f"http://{url_label(name, '' if qualifier == LATEST else qualifier)}.{settings.url_authority}/"
 
 
 async def create(parts: Parts, call: Call) -> Reply:

@@ -8,7 +8,7 @@ import msgspec
 
 from grandstand.clock import Clock
 from grandstand.errors import PlatformError
-from grandstand.private_files import write_private
+from grandstand.private_files import make_directory, write_private
 
 from .signing import Credentials
 
@@ -24,6 +24,7 @@ def load_or_make(path: Path, clock: Clock) -> Credentials:
         saved = msgspec.json.decode(path.read_bytes(), type=_Saved)
     except FileNotFoundError:
         saved = _Saved(f"AKIA{clock.suffix(16).upper()}", clock.token())
+        make_directory(path.parent)
         write_private(path, msgspec.json.format(msgspec.json.encode(saved)))
     except (OSError, msgspec.DecodeError) as error:
         raise PlatformError(f"{path} cannot be read: delete it, and a new access key is made.") from error

@@ -17,7 +17,6 @@ from grandstand.functions.artefacts import Artefacts
 from grandstand.functions.lambda_api.fake import FakeInvoker, FakeLogs
 from grandstand.functions.lambda_api.serving import Place, code_path, key_path, serving
 
-
 HERE = Place()
 
 

@@ -7,6 +7,7 @@ import io
 import os
 import stat
 import struct
+import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -225,9 +226,29 @@ def test_a_digest_as_aws_writes_it():
 
 def test_a_zip_from_a_path(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"x")
-    assert read_local(tmp_path / "a.zip") == b"x"
+    assert read_local(tmp_path / "a.zip", public_only=False) == b"x"
     with pytest.raises(ArtefactRefused, match="No such file"):
-        read_local(tmp_path / "b.zip")
+        read_local(tmp_path / "b.zip", public_only=False)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(ArtefactRefused, match="no regular file|Is a directory"):
+            read_local(path, public_only=False)
+
+
+def test_what_not_everybody_can_read_is_for_the_owner_alone():
+    with tempfile.TemporaryDirectory() as folder:
+        place, file, link = Path(folder), Path(folder) / "a.zip", Path(folder) / "link"
+        file.write_bytes(b"x")
+        link.symlink_to(file)
+        for folder_mode, file_mode, allowed in ((0o755, 0o644, True), (0o700, 0o644, False), (0o755, 0o600, False)):
+            place.chmod(folder_mode)
+            file.chmod(file_mode)
+            for path in (file, link):
+                if allowed:
+                    assert read_local(path, public_only=True) == b"x"
+                else:
+                    with pytest.raises(ArtefactRefused, match="sign requests"):
+                        read_local(path, public_only=True)
 
 
 NAMES = st.text(st.sampled_from("ab./~ \\é"), min_size=1, max_size=8)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import stat
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -141,13 +142,28 @@ def aws_digest(sha256: str) -> str:
     return base64.b64encode(bytes.fromhex(sha256)).decode()
 
 
-def read_local(path: Path) -> bytes:
-    """A zip from a path of this machine. Raises ArtefactRefused."""
+def read_local(path: Path, *, public_only: bool) -> bytes:
+    """A zip from a path of this machine. Raises ArtefactRefused.
+
+    `public_only`: only what every user of the machine could read, for whoever asks need not be this engine's owner.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would be waited for
     try:
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ArtefactRefused(f"{path} is no regular file.")
+            if public_only and not _is_public(file.fileno()):
+                raise ArtefactRefused(f"{path} cannot be read by every user: send it as ZipFile, or sign requests.")
             return file.read(MOST_ZIPPED_BYTES + 1)
     except OSError as error:
         raise ArtefactRefused(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _is_public(descriptor: int) -> bool:
+    """Whether everybody may read a file, and enter every directory above it; links to it do not matter."""
+    real = Path(f"/proc/self/fd/{descriptor}").readlink()
+    readable = os.fstat(descriptor).st_mode & stat.S_IROTH
+    return bool(readable) and all(parent.stat().st_mode & stat.S_IXOTH for parent in real.parents)
 
 
 def _remove(path: Path) -> None:

@@ -50,7 +50,7 @@ def build(
     clock = clock or SystemClock()
     if not auth.required and not settings.loopback:
         raise ValueError("requests without signatures are for loopback only")
-    parts = Parts(Stored(client, settings), invoker, artefacts, logs, settings, clock)
+    parts = Parts(Stored(client, settings), invoker, artefacts, logs, settings, clock, auth.required)
     application = web.Application(client_max_size=MOST_BODY_BYTES)
     application.router.add_route("*", "/{path:.*}", _Port(parts, auth).answer)
     return application

@@ -17,7 +17,7 @@ from .stored import Stored
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What handlers work with. `location` gives the address from which a zip can be fetched, by its hash."""
+    """What handlers work with. `signed`: whether requests are known to come from the engine's owner."""
 
     stored: Stored
     invoker: Invoker
@@ -25,6 +25,7 @@ class Parts:
     logs: Logs
     settings: Settings
     clock: Clock
+    signed: bool
 
 
 @dataclass(frozen=True, slots=True)

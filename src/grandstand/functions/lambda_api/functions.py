@@ -91,7 +91,7 @@ async def _content(parts: Parts, code: Object) -> bytes:
     if not parts.settings.loopback:
         raise invalid("Code is read from paths only where this port is on loopback: send it as ZipFile")
     try:
-        return await asyncio.to_thread(read_local, Path(key))
+        return await asyncio.to_thread(read_local, Path(key), public_only=not parts.signed)
     except ArtefactRefused as error:
         raise invalid(error.message) from error
 

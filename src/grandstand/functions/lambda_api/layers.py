@@ -56,7 +56,7 @@ async def _kept(parts: Parts, content: Object) -> Object:
         if content.get("ZipFile") is not None:
             zipped = base64.b64decode(content["ZipFile"], validate=True)
         elif content.get("S3Bucket") == "local" and parts.settings.loopback:
-            zipped = await asyncio.to_thread(read_local, Path(content.get("S3Key") or ""))
+            zipped = await asyncio.to_thread(read_local, Path(content.get("S3Key") or ""), public_only=not parts.signed)
         else:
             raise invalid("There is no S3 here: send the layer as ZipFile")
         kept = await asyncio.to_thread(parts.artefacts.add, zipped)

@@ -231,7 +231,7 @@ def test_a_zip_from_a_path(tmp_path):
         read_local(tmp_path / "b.zip", public_only=False)
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
-        with pytest.raises(ArtefactRefused, match="no regular file|Is a directory"):
+        with pytest.raises(ArtefactRefused, match=r"no regular file|Is a directory"):
             read_local(path, public_only=False)
 
 

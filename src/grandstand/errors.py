@@ -146,6 +146,23 @@ class SandboxRefused(CallerError):
     """The Pod asks for a sandbox that cannot be made."""
 
 
+class ArtefactRefused(CallerError):
+    """The zip cannot be the code of a function: look at what is in it, and upload it again."""
+
+    reason = "InvalidArtefact"
+
+
+class ServiceFault(GrandstandError):
+    """An answer of an AWS API that is no success: `error` is AWS's name of it, `status` the HTTP status."""
+
+    def __init__(self, error: str, message: str, status: int = 400, fields: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.error = error
+        self.status = status
+        self.fields = fields or {}
+        """What the error says beside its type and message, e.g. Reason."""
+
+
 # The platform's fault or limit: the same request may succeed later.
 
 

@@ -12,6 +12,7 @@ from grandstand.kinds.resources import (
     ANALYSIS_TEMPLATES,
     CLUSTER_ANALYSIS_TEMPLATES,
     DEPLOYMENTS,
+    FUNCTIONS,
     INGRESSES,
     PODS,
     ROLLOUTS,
@@ -132,7 +133,18 @@ def analysis(kind: str = "AnalysisRun", namespace: str = "default", **metric: An
     }
 
 
+def function(**spec: Any) -> Object:
+    shown = {"runtime": "python3.11", "handler": "app.handler", "code": {"sha256": "ab" * 32}}
+    return {
+        "apiVersion": "grandstand.dev/v1alpha1",
+        "kind": "Function",
+        "metadata": {"name": "hello", "namespace": "default"},
+        "spec": shown | spec,
+    }
+
+
 FINE = {
+    FUNCTIONS: function(),
     ANALYSIS_TEMPLATES: analysis("AnalysisTemplate"),
     CLUSTER_ANALYSIS_TEMPLATES: analysis("ClusterAnalysisTemplate", namespace=""),
     ANALYSIS_RUNS: analysis(),

@@ -7,10 +7,10 @@ import stat
 import pytest
 
 from grandstand.api.certificates import Certificates, renew
-from grandstand.api.private_files import write_private
 from grandstand.api.reviews import User
 from grandstand.api.tokens import ADMIN, Tokens
 from grandstand.errors import PlatformError, Unauthorized
+from grandstand.private_files import write_private
 
 DAY = 86400.0
 NOW = 1_764_504_000.0

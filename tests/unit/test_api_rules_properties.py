@@ -78,6 +78,8 @@ class Garbage:
                 return "AAAA" if schema.get("format") == "byte" else self.chance.choice(TEXTS)
             case "integer":
                 return self.chance.choice(NUMBERS)
+            case "number":
+                return self.chance.choice((0.0, 0.1, 1.0, 1.5, -1.0))
             case "boolean":
                 return self.chance.random() < 0.5
             case "array":

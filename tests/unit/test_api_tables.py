@@ -101,6 +101,10 @@ def names(resource: Resource, *, wide: bool = True) -> list[str]:
         (resources.NAMESPACES, ["Name", "Status", "Age"], []),
         (resources.SERVICE_ACCOUNTS, ["Name", "Secrets", "Age"], []),
         (resources.LEASES, ["Name", "Holder", "Age"], []),
+        (resources.FUNCTIONS, ["Name", "Runtime", "Handler", "State", "Instances", "Age"], ["Image"]),
+        (resources.FUNCTION_VERSIONS, ["Name", "Function", "Version", "Runtime", "Handler", "Age"], []),
+        (resources.FUNCTION_LAYERS, ["Name", "Layer", "Version", "Age"], []),
+        (resources.FUNCTION_TRIGGERS, ["Name", "Function", "Source", "Enabled", "Age"], []),
     ],
     ids=lambda value: value.plural if isinstance(value, Resource) else "",
 )
@@ -304,6 +308,24 @@ SELECTOR = {
                 "endpoints": [{"addresses": [f"10.1.0.{n}"]} for n in range(5)],
             },
             ["web", "IPv4", "80,any", "10.1.0.0,10.1.0.1,10.1.0.2 + 2 more...", "5m"],
+        ),
+        (
+            resources.FUNCTIONS,
+            {
+                "spec": {"runtime": "python3.11", "handler": "app.handler"},
+                "status": {"state": "Active", "instances": 2},
+            },
+            ["web", "python3.11", "app.handler", "Active", 2, "5m", "<none>"],
+        ),
+        (
+            resources.FUNCTIONS,
+            {"spec": {"code": {"image": "hello:1"}}},
+            ["web", "image", "<none>", "Pending", 0, "5m", "hello:1"],
+        ),
+        (
+            resources.FUNCTION_TRIGGERS,
+            {"spec": {"functionName": "a", "qualifier": "live", "sqs": {"queueArn": "arn"}, "enabled": False}},
+            ["web", "a:live", "arn", False, "5m"],
         ),
         (
             resources.ENDPOINT_SLICES,

@@ -14,9 +14,9 @@ import msgspec
 from grandstand.clock import Clock
 from grandstand.engine import CLUSTER_DOMAIN, Engine
 from grandstand.errors import PlatformError
+from grandstand.private_files import make_directory, write_private
 
 from .certificates import Certificates
-from .private_files import make_directory, write_private
 from .tokens import ADMIN, Tokens
 
 log = logging.getLogger(__name__)

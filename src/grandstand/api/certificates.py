@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .private_files import make_directory, write_private
+from grandstand.private_files import make_directory, write_private
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from grandstand.errors import PlatformError, Unauthorized
+from grandstand.private_files import write_private
 
-from .private_files import write_private
 from .reviews import User
 
 ADMIN = User("admin", ("system:masters",))

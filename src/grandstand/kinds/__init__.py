@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from .autoscaling import HorizontalPodAutoscaler, Scale, scale_in
+from .functions import Function, FunctionLayer, FunctionTrigger, FunctionVersion
 from .meta import Condition, Key, LabelSelector, Meta, Object, OwnerReference, View, is_deleting, key_of, uid_of
 from .network import Endpoint, EndpointSlice, Ingress, Service, ServicePort
 from .pods import Container, ContainerStatus, Pod, Probe
@@ -37,6 +38,10 @@ __all__ = [
     "Deployment",
     "Endpoint",
     "EndpointSlice",
+    "Function",
+    "FunctionLayer",
+    "FunctionTrigger",
+    "FunctionVersion",
     "HorizontalPodAutoscaler",
     "Ingress",
     "Key",

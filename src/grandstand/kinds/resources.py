@@ -56,6 +56,12 @@ ROLLOUTS = Resource(*ARGO, "rollouts", "Rollout", True, ("ro",), ("status", "sca
 ANALYSIS_TEMPLATES = Resource(*ARGO, "analysistemplates", "AnalysisTemplate", True, ("at",))
 CLUSTER_ANALYSIS_TEMPLATES = Resource(*ARGO, "clusteranalysistemplates", "ClusterAnalysisTemplate", False, ("cat",))
 ANALYSIS_RUNS = Resource(*ARGO, "analysisruns", "AnalysisRun", True, ("ar",), ("status",))
+OWN = ("grandstand.dev", "v1alpha1")
+"""The kinds that no other project has."""
+FUNCTIONS = Resource(*OWN, "functions", "Function", True, ("fn",), ("status",), ("all",))
+FUNCTION_VERSIONS = Resource(*OWN, "functionversions", "FunctionVersion", True, ("fnv",))
+FUNCTION_LAYERS = Resource(*OWN, "functionlayers", "FunctionLayer", True, ("fnl",))
+FUNCTION_TRIGGERS = Resource(*OWN, "functiontriggers", "FunctionTrigger", True, ("fnt",), ("status",))
 
 RESOURCES: tuple[Resource, ...] = (
     NAMESPACES,
@@ -76,6 +82,10 @@ RESOURCES: tuple[Resource, ...] = (
     ANALYSIS_TEMPLATES,
     CLUSTER_ANALYSIS_TEMPLATES,
     ANALYSIS_RUNS,
+    FUNCTIONS,
+    FUNCTION_VERSIONS,
+    FUNCTION_LAYERS,
+    FUNCTION_TRIGGERS,
 )
 
 BY_PATH: dict[tuple[str, str, str], Resource] = {(r.group, r.version, r.plural): r for r in RESOURCES}

@@ -13,7 +13,7 @@ import msgspec
 from grandstand.errors import NotFound
 from grandstand.kinds import Object, Resource
 
-from . import argo, metrics
+from . import argo, functions, metrics
 from .check import Checked, check
 from .compile import PREFIX, Compiler
 from .nodes import Leaf, ListNode, MapNode, Node, Ownership, PatchStrategy, Scalar, Struct
@@ -40,14 +40,14 @@ class Schemas:
     def load(
         cls, definitions: Mapping[str, Object] | None = None, kinds: Mapping[tuple[str, str], str] | None = None
     ) -> Schemas:
-        """The schemas of Kubernetes, its metrics and Argo, with `definitions` added (OpenAPI v3, by name).
+        """The schemas of Kubernetes, its metrics, Argo and Functions, with `definitions` added (OpenAPI v3, by name).
 
         Kinds are found by the definitions' `x-kubernetes-group-version-kind`; `kinds` adds
         (apiVersion, kind) -> definition for those that have none.
         """
         text = resources.files("grandstand.api").joinpath("data/definitions.json").read_bytes()
         found = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        added = argo.definitions() | metrics.definitions() | dict(definitions or {})
+        added = argo.definitions() | functions.definitions() | metrics.definitions() | dict(definitions or {})
         found |= {name: msgspec.Raw(msgspec.json.encode(schema)) for name, schema in added.items()}
         return cls(found, {**dict(_kinds(found)), **(kinds or {})})
 

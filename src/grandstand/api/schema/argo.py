@@ -6,55 +6,31 @@ name, instead of being dropped as unknown.
 
 from __future__ import annotations
 
-from typing import Any
-
 from grandstand.kinds import Object
 
-PREFIX = "io.argoproj.v1alpha1."
-GROUP, VERSION = "argoproj.io", "v1alpha1"
+from .written import ANY_LIST, ANYTHING, BOOLEAN, INTEGER, STRING, kinds_of, list_of, reference, struct
 
-STRING: Object = {"type": "string"}
-INTEGER: Object = {"type": "integer", "format": "int32"}
-BOOLEAN: Object = {"type": "boolean"}
-ANYTHING: Object = {"x-kubernetes-preserve-unknown-fields": True, "type": "object"}
-ANY_LIST: Object = {"type": "array", "items": ANYTHING}
+TIME = reference("io.k8s.apimachinery.pkg.apis.meta.v1.Time")
+AMOUNT = reference("io.k8s.apimachinery.pkg.util.intstr.IntOrString")
+SELECTOR = reference("io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector")
+POD_TEMPLATE = reference("io.k8s.api.core.v1.PodTemplateSpec")
 
-
-def _reference(name: str) -> Object:
-    return {"allOf": [{"$ref": f"#/components/schemas/{name}"}]}
-
-
-def _struct(**fields: Object) -> Object:
-    return {"type": "object", "properties": fields}
-
-
-def _list(item: Object) -> Object:
-    return {"type": "array", "items": item}
-
-
-TIME = _reference("io.k8s.apimachinery.pkg.apis.meta.v1.Time")
-AMOUNT = _reference("io.k8s.apimachinery.pkg.util.intstr.IntOrString")
-META = _reference("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
-LIST_META = _reference("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta")
-SELECTOR = _reference("io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector")
-POD_TEMPLATE = _reference("io.k8s.api.core.v1.PodTemplateSpec")
-
-FIELD_REFERENCE = _struct(fieldPath=STRING)
-ARGUMENT = _struct(
+FIELD_REFERENCE = struct(fieldPath=STRING)
+ARGUMENT = struct(
     name=STRING,
     value=STRING,
-    valueFrom=_struct(podTemplateHashValue=STRING, fieldRef=FIELD_REFERENCE, secretKeyRef=ANYTHING),
+    valueFrom=struct(podTemplateHashValue=STRING, fieldRef=FIELD_REFERENCE, secretKeyRef=ANYTHING),
 )
-TEMPLATE_REFERENCE = _struct(templateName=STRING, clusterScope=BOOLEAN)
-ANALYSIS = _struct(
-    templates=_list(TEMPLATE_REFERENCE),
-    args=_list(ARGUMENT),
+TEMPLATE_REFERENCE = struct(templateName=STRING, clusterScope=BOOLEAN)
+ANALYSIS = struct(
+    templates=list_of(TEMPLATE_REFERENCE),
+    args=list_of(ARGUMENT),
     startingStep=INTEGER,
     dryRun=ANY_LIST,
     measurementRetention=ANY_LIST,
     analysisRunMetadata=ANYTHING,
 )
-BLUE_GREEN = _struct(
+BLUE_GREEN = struct(
     activeService=STRING,
     previewService=STRING,
     previewReplicaCount=INTEGER,
@@ -70,11 +46,11 @@ BLUE_GREEN = _struct(
     activeMetadata=ANYTHING,
     previewMetadata=ANYTHING,
 )
-STEP = _struct(
+STEP = struct(
     setWeight=INTEGER,
-    pause=_struct(duration=AMOUNT),
+    pause=struct(duration=AMOUNT),
     analysis=ANALYSIS,
-    setCanaryScale=_struct(replicas=INTEGER, weight=INTEGER, matchTrafficWeight=BOOLEAN),
+    setCanaryScale=struct(replicas=INTEGER, weight=INTEGER, matchTrafficWeight=BOOLEAN),
     experiment=ANYTHING,
     setHeaderRoute=ANYTHING,
     setMirrorRoute=ANYTHING,
@@ -82,7 +58,7 @@ STEP = _struct(
     replicaProgressThreshold=ANYTHING,
 )
 # A pause without a duration is an object without fields: it must not be dropped.
-CANARY = _struct(
+CANARY = struct(
     stableService=STRING,
     canaryService=STRING,
     steps={"type": "array", "items": STEP, "x-kubernetes-list-type": "atomic"},
@@ -100,11 +76,11 @@ CANARY = _struct(
     pingPong=ANYTHING,
     minPodsPerReplicaSet=INTEGER,
 )
-ROLLOUT_SPEC = _struct(
+ROLLOUT_SPEC = struct(
     replicas=INTEGER,
     selector=SELECTOR,
     template=POD_TEMPLATE,
-    workloadRef=_struct(apiVersion=STRING, kind=STRING, name=STRING, scaleDown=STRING),
+    workloadRef=struct(apiVersion=STRING, kind=STRING, name=STRING, scaleDown=STRING),
     minReadySeconds=INTEGER,
     revisionHistoryLimit=INTEGER,
     progressDeadlineSeconds=INTEGER,
@@ -113,9 +89,9 @@ ROLLOUT_SPEC = _struct(
     restartAt=TIME,
     rollbackWindow=ANYTHING,
     analysis=ANYTHING,
-    strategy=_struct(blueGreen=BLUE_GREEN, canary=CANARY),
+    strategy=struct(blueGreen=BLUE_GREEN, canary=CANARY),
 )
-METRIC = _struct(
+METRIC = struct(
     name=STRING,
     interval=STRING,
     initialDelay=STRING,
@@ -128,15 +104,15 @@ METRIC = _struct(
     consecutiveSuccessLimit=AMOUNT,
     provider=ANYTHING,
 )
-TEMPLATE_SPEC = _struct(
-    metrics=_list(METRIC),
-    args=_list(ARGUMENT),
-    templates=_list(TEMPLATE_REFERENCE),
+TEMPLATE_SPEC = struct(
+    metrics=list_of(METRIC),
+    args=list_of(ARGUMENT),
+    templates=list_of(TEMPLATE_REFERENCE),
     dryRun=ANY_LIST,
     measurementRetention=ANY_LIST,
 )
-RUN_SPEC = _struct(
-    metrics=_list(METRIC), args=_list(ARGUMENT), terminate=BOOLEAN, dryRun=ANY_LIST, measurementRetention=ANY_LIST
+RUN_SPEC = struct(
+    metrics=list_of(METRIC), args=list_of(ARGUMENT), terminate=BOOLEAN, dryRun=ANY_LIST, measurementRetention=ANY_LIST
 )
 KINDS: dict[str, tuple[Object, bool]] = {
     "Rollout": (ROLLOUT_SPEC, True),
@@ -149,20 +125,4 @@ KINDS: dict[str, tuple[Object, bool]] = {
 
 def definitions() -> dict[str, Object]:
     """The definitions of all kinds and of their lists, by name."""
-    found: dict[str, Object] = {}
-    for kind, (spec, has_status) in KINDS.items():
-        status: dict[str, Any] = {"status": ANYTHING} if has_status else {}
-        found[PREFIX + kind] = _kind(kind, _struct(apiVersion=STRING, kind=STRING, metadata=META, spec=spec, **status))
-        items = _list({"$ref": f"#/components/schemas/{PREFIX}{kind}"})
-        listed = _struct(apiVersion=STRING, kind=STRING, metadata=LIST_META, items=items)
-        found[f"{PREFIX}{kind}List"] = _kind(f"{kind}List", listed)
-    return found
-
-
-def _kind(kind: str, schema: Object) -> Object:
-    marker = {"group": GROUP, "kind": kind, "version": VERSION}
-    return {
-        **schema,
-        "x-kubernetes-group-version-kind": [marker],
-        "required": ["spec"] if "spec" in schema["properties"] else ["items"],
-    }
+    return kinds_of("io.argoproj.v1alpha1.", "argoproj.io", "v1alpha1", KINDS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from grandstand.kinds import Object, Resource, resources
 
-from . import cluster, network, pods, workloads
+from . import cluster, functions, network, pods, workloads
 from .age import human_duration
 from .layout import NAME, Column, Layout, name_of, part
 
@@ -26,6 +26,10 @@ _LAYOUTS: dict[Resource, Layout] = {
     resources.DEPLOYMENTS: workloads.DEPLOYMENTS,
     resources.ENDPOINT_SLICES: network.ENDPOINT_SLICES,
     resources.EVENTS: cluster.EVENTS,
+    resources.FUNCTIONS: functions.FUNCTIONS,
+    resources.FUNCTION_LAYERS: functions.LAYERS,
+    resources.FUNCTION_TRIGGERS: functions.TRIGGERS,
+    resources.FUNCTION_VERSIONS: functions.VERSIONS,
     resources.HORIZONTAL_POD_AUTOSCALERS: workloads.AUTOSCALERS,
     resources.INGRESSES: network.INGRESSES,
     resources.LEASES: cluster.LEASES,

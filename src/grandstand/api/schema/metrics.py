@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from grandstand.kinds import Object
 
-from .argo import LIST_META, META, STRING, TIME
+from .argo import TIME
+from .written import LIST_META, META, STRING
 
 PREFIX = "io.k8s.metrics.pkg.apis.metrics.v1beta1."
 GROUP, VERSION = "metrics.k8s.io", "v1beta1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import socket
@@ -15,7 +16,7 @@ from typing import Any
 
 from grandstand.clock import Clock, SystemClock
 from grandstand.engine import Engine
-from grandstand.errors import SandboxFailure
+from grandstand.errors import GrandstandError, SandboxFailure
 from grandstand.node.cgroups import Cgroups, Limits
 from grandstand.node.network import Network
 from grandstand.node.network import Sandbox as PodNetwork
@@ -25,6 +26,8 @@ from .control import Control
 from .networks import Networks
 from .parent_process import ParentProcess
 from .sandbox import Place, Sandbox
+
+log = logging.getLogger(__name__)
 
 _METER_BYTES = 4096
 _BACKLOG = 1024
@@ -252,6 +255,10 @@ class Sandboxes:
     async def _add_spare(self, runtime: str) -> None:
         try:
             spare = await self._start_booted(runtime)
+        except (GrandstandError, TimeoutError) as error:
+            # Who takes one meets the same error, and hears of it; the next one taken begins anew.
+            log.warning("a spare sandbox of %s cannot be made: %s", runtime, error)
+            return
         finally:
             self._starting[runtime] -= 1
         self._spares[runtime].append(spare)

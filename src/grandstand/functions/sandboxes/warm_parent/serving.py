@@ -32,11 +32,11 @@ class WarmParent:
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         while True:
-            readable = select.select([self._engine, wake], [], [])[0]
+            readable = select.select([self._engine.fileno(), wake], [], [])[0]
             if wake in readable:
                 os.read(wake, 4096)
                 self._reap()
-            if self._engine in readable and not self._answer_one():
+            if self._engine.fileno() in readable and not self._answer_one():
                 return
 
     def _answer_one(self) -> bool:

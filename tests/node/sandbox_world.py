@@ -38,8 +38,10 @@ async def sandboxes_in(
 
 def left_of(engine: Engine, listeners: Path) -> list[str]:
     """Cgroups, mounts, sockets and files of sandboxes."""
-    found = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{engine.prefix}-functions*")]
-    found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(engine.data) in line]
+    found = [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/{engine.prefix}-functions")]
+    found += [
+        line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"{engine.data}/functions" in line
+    ]
     return found + [str(path) for path in (*listeners.iterdir(), *(engine.data / "functions/sandboxes").iterdir())]
 
 
@@ -56,6 +58,7 @@ async def tell(sandbox: Sandbox, text: str) -> Any:
     reader, writer = await asyncio.open_unix_connection(sandbox.listener_path)
     writer.write(text.encode())
     writer.write_eof()
-    said = await reader.read()
+    # Not to the end of the stream: what a function has forked may keep it open.
+    said = await reader.readline()
     writer.close()
     return json.loads(said) if said else None

@@ -17,7 +17,7 @@ from sandbox_world import STAND_IN, bound, engine_in, left_of, sandboxes_in, tel
 
 from grandstand.engine import Engine
 from grandstand.errors import SandboxFailure
-from grandstand.functions.sandboxes import Sandbox, Sandboxes
+from grandstand.functions.sandboxes import Binding, Sandbox, Sandboxes
 from grandstand.node.cgroups import Cgroups
 from grandstand.node.network import Network
 
@@ -57,7 +57,10 @@ async def test_it_sees_its_own_root_only(sandbox: Sandbox, tmp_path: Path) -> No
 
 
 async def test_it_sees_no_other_process_and_no_host_network(sandbox: Sandbox) -> None:
-    text = "import os, socket; answer = [[n for n in os.listdir('/proc') if n.isdigit()], [n for _, n in socket.if_nameindex()]]"
+    text = (
+        "import os, socket\n"
+        "answer = [[n for n in os.listdir('/proc') if n.isdigit()], [n for _, n in socket.if_nameindex()]]"
+    )
     processes, links = await tell(sandbox, text)
     assert (len(processes), links) == (1, ["lo"])
 
@@ -120,7 +123,7 @@ async def test_denied_system_calls(sandbox: Sandbox, call: str, number: int) -> 
 
 
 async def test_it_inherits_nothing_but_what_is_listed(sandbox: Sandbox) -> None:
-    kinds = {int(name): os.readlink(f"/proc/{sandbox.pid}/fd/{name}") for name in os.listdir(f"/proc/{sandbox.pid}/fd")}
+    kinds = {int(file.name): str(file.readlink()) for file in Path(f"/proc/{sandbox.pid}/fd").iterdir()}
     assert set(kinds) == set(range(8))
     assert {kinds[number] for number in range(3)} == {"/dev/null"}
     assert [Path(kinds[number]).name for number in (5, 6, 7)] == ["log-a", "log-b", "meter"]
@@ -132,7 +135,7 @@ async def test_the_environment_names_descriptors_only(sandbox: Sandbox) -> None:
 
 
 async def test_chance_differs_between_two_forks(sandboxes: Sandboxes, tmp_path: Path) -> None:
-    text = "import random, tempfile, uuid, ssl; answer = [random.random(), tempfile.mktemp(), uuid.uuid4().hex, ssl.RAND_bytes(8).hex()]"
+    text = "import random, uuid, ssl; answer = [random.random(), uuid.uuid4().hex, ssl.RAND_bytes(8).hex()]"
     one, two = [await tell(await bound(sandboxes, tmp_path / "code"), text) for _ in range(2)]
     assert all(mine != yours for mine, yours in zip(one, two, strict=True))
 
@@ -197,14 +200,8 @@ async def test_a_dead_parent_is_replaced_and_its_instances_go_on(
     os.kill(parent, signal.SIGKILL)
     assert await tell(sandbox, "answer = 1") == 1
     with pytest.raises(SandboxFailure):
-        await bound_spare(spare, tmp_path / "code")
+        await spare.bind(Binding(tmp_path / "code"))
     assert await tell(await bound(sandboxes, tmp_path / "code"), "answer = 2") == 2
-
-
-async def bound_spare(spare: Sandbox, code: Path) -> None:
-    from grandstand.functions.sandboxes import Binding
-
-    await spare.bind(Binding(code))
 
 
 async def test_a_hundred_are_made_and_removed(tmp_path: Path) -> None:

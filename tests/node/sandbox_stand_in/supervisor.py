@@ -42,7 +42,7 @@ def serve(control: socket.socket, listener: socket.socket) -> None:
         text = json.dumps(found.get("answer"))
     except BaseException as error:
         text = json.dumps(f"{type(error).__name__}: {error}")
-    connection.sendall(text.encode())
+    connection.sendall(text.encode() + b"\n")
     os._exit(0)
 
 

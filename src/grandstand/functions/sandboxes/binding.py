@@ -19,7 +19,7 @@ _BYTES_PER_TMP_FILE = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """`config` is the supervisor's `bind` message. `cpu_millicores`: a hard bound beside the share that follows memory."""
+    """`config` is the supervisor's `bind` message; `cpu_millicores` bounds CPU beside the share that follows memory."""
 
     code: Path
     config: dict[str, Any] = field(default_factory=dict)
@@ -45,5 +45,5 @@ def cpu_shares_for(memory_bytes: int) -> int:
 
 
 def spares_to_start(*, wanted: int, ready: int, starting: int, at_once: int) -> int:
-    """How many more spares to begin now, so that `wanted` are there soon, and no more than `at_once` are on their way."""
+    """How many more spares to begin now: `wanted` are there soon, and no more than `at_once` on their way."""
     return max(0, min(wanted - ready - starting, at_once - starting))

@@ -43,7 +43,10 @@ class ParentProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = (_PYTHON, "-I", "-S", "-E", "-B", "-c", _PROGRAM, json.dumps(settings), str(_FOLDER))
         with theirs, errors.open("ab") as file:
-            process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=file, stderr=file, env={})
+            # Not asyncio's: that would want its own descriptors, and a fork here takes a millisecond.
+            process = subprocess.Popen(  # noqa: ASYNC220
+                command, stdin=theirs.fileno(), stdout=file, stderr=file, env={}
+            )
         parent = cls(ours, process)
         try:
             await parent._warm

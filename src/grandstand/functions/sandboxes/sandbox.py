@@ -96,7 +96,7 @@ class Sandbox:
             raise SandboxFailure(f"the sandbox {self.name} has ended while it was frozen") from error
 
     async def end(self, grace_seconds: float = 0) -> None:
-        """Let it finish for so long, then kill all that runs in it, and remove what it had. Again: waits for the same."""
+        """Let it finish for so long, then kill all that runs in it, and remove what it had. Twice is once."""
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(grace_seconds))
         await asyncio.shield(self._ending)

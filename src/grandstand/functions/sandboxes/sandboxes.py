@@ -38,7 +38,7 @@ _SPARE_BOOT_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`files` is copied into every sandbox's /var/runtime; `supervisor` is `module:function` of it, given its environment."""
+    """`files` is a package copied to /var/runtime; `supervisor` is a `module:function` of it, given its environment."""
 
     name: str
     files: Path
@@ -48,7 +48,7 @@ class Runtime:
 
 
 class Sandboxes:
-    """`listeners` is where HAProxy finds sockets, `listener_mode` lets its user connect. `recover` first, `close` last."""
+    """`listeners` is where HAProxy finds sockets; `listener_mode` lets it connect. `recover` first, `close` last."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Serve the engine: fork a sandbox, mount a function into one, report who has ended. One thread, one request at a time."""
+"""Serve the engine, one request at a time: fork a sandbox, mount a function into one, report who has ended."""
 
 from __future__ import annotations
 

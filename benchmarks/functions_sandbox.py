@@ -1,6 +1,6 @@
 """What a function's sandbox costs: start, bind, freeze, thaw, and the memory of an idle spare.
 
-Run as root: `python benchmarks/functions_sandbox.py`. The supervisor is the tests' stand-in; there is no network of Pods.
+Run as root: `python benchmarks/functions_sandbox.py`. The supervisor is the tests' stand-in, without a network of Pods.
 """
 
 from __future__ import annotations

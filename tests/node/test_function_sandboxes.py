@@ -269,5 +269,6 @@ async def test_what_a_killed_engine_left_is_ended(tmp_path: Path) -> None:
 async def test_node_runs_in_it(sandboxes: Sandboxes, tmp_path: Path) -> None:
     sandbox = await bound(sandboxes, tmp_path / "code", memory_bytes=512 * MEBIBYTE)
     program = "process.stdout.write(String(process.getuid()))"
-    text = f"import subprocess; answer = subprocess.run(['/usr/bin/node', '-e', {program!r}], capture_output=True, text=True)"
-    assert await tell(sandbox, f"{text}.stdout") == "65534"
+    command = ["/usr/bin/node", "-e", program]
+    text = f"import subprocess; answer = subprocess.run({command!r}, capture_output=True, text=True).stdout"
+    assert await tell(sandbox, text) == "65534"

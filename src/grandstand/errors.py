@@ -239,6 +239,10 @@ class NoSuchContainer(RuntimeFailure):
     reason = "NotFound"
 
 
+class SandboxFailure(PeerError):
+    """The sandbox of a function could not be made, or has ended. Try again; the log of its warm parent says why."""
+
+
 class PortUnreachable(PeerError):
     """Nothing listens on that port in the Pod."""
 

@@ -70,6 +70,10 @@ class Cgroups:
                 with contextlib.suppress(OSError):  # it is gone, or its controller is
                     self._hierarchies.set_cpu_limit(str(each), None)
 
+    def doors(self, cgroup: str) -> list[Path]:
+        """The files through which a process joins a cgroup that `create_pod` has made: who writes 0 to all is in it."""
+        return self._hierarchies.doors(_checked(cgroup))
+
     def stats(self, cgroup: str) -> Stats | None:
         """What a cgroup and all below it have used, or None when there is no such cgroup."""
         try:

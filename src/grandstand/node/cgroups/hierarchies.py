@@ -29,6 +29,9 @@ class Hierarchies(Protocol):
     def create(self, cgroup: str, limits: Limits) -> None:
         """Make a cgroup, or set the limits of one that is there."""
 
+    def doors(self, cgroup: str) -> list[Path]:
+        """The files that processes write themselves to; see `Cgroups.doors`."""
+
     def set_cpu_limit(self, cgroup: str, cpu_millicores: int | None) -> None:
         """Raises FileNotFoundError when there is no such cgroup."""
 
@@ -79,6 +82,10 @@ class VersionOne:
         self._limit_memory(memory, limits.memory_bytes)
         pids = UNLIMITED_V2 if limits.pids is None else str(limits.pids)
         (self._root / "pids" / cgroup / "pids.max").write_text(pids)
+
+    def doors(self, cgroup: str) -> list[Path]:
+        directories = {(self._root / controller).resolve() / cgroup for controller in self.NEEDED}
+        return [directory / "cgroup.procs" for directory in sorted(directories)]
 
     def set_cpu_limit(self, cgroup: str, cpu_millicores: int | None) -> None:
         cpu = self._root / "cpu" / cgroup
@@ -165,6 +172,12 @@ class VersionTwo:
         if limits.memory_bytes is not None and (directory / "memory.swap.max").exists():
             (directory / "memory.swap.max").write_text("0")
         (directory / "pids.max").write_text(_maximum(limits.pids))
+
+    def doors(self, cgroup: str) -> list[Path]:
+        # A cgroup that hands controllers on holds no processes itself.
+        leaf = self._root / cgroup / "processes"
+        leaf.mkdir(exist_ok=True)
+        return [leaf / "cgroup.procs"]
 
     def set_cpu_limit(self, cgroup: str, cpu_millicores: int | None) -> None:
         quota = UNLIMITED_V2 if cpu_millicores is None else quota_microseconds(cpu_millicores)

@@ -42,7 +42,6 @@ def template(**fields: Any) -> Object:
             changed(rollout(), f"{BLUE_GREEN}.prePromotionAnalysis", {"templates": []}),
             f"{BLUE_GREEN}.prePromotionAnalysis.templates",
         ),
-        (changed(rollout(), "spec.restartAt", "2026-11-27T00:00:00Z"), "spec.restartAt"),
         (changed(rollout(), "spec.rollbackWindow", {"revisions": 3}), "spec.rollbackWindow"),
         (changed(rollout(), "spec.progressDeadlineSeconds", 0), "spec.progressDeadlineSeconds"),
         (canary(trafficRouting={"istio": {}}), f"{CANARY}.trafficRouting"),
@@ -65,6 +64,7 @@ def test_what_is_wrong_with_a_rollout(obj, field) -> None:
     "obj",
     [
         rollout(),
+        changed(rollout(), "spec.restartAt", "2026-11-27T00:00:00Z"),
         canary(),
         canary(steps=[{"setWeight": 20}, {"pause": {}}, {"pause": {"duration": "1h"}}, {"pause": {"duration": 5}}]),
         canary(steps=[{"setCanaryScale": {"replicas": 1}}, {"analysis": {"templates": [{"templateName": "a"}]}}]),

@@ -33,7 +33,6 @@ _REFUSED_ANALYSIS = {
     "analysisRunMetadata": _ON_CLUSTER,
 }
 _REFUSED = {
-    "restartAt": "Pods are not started anew by it: change the template, for example an annotation in it",
     "rollbackWindow": f"{_ON_CLUSTER}: a version that still runs is always switched back to at once",
     "analysis": f"{_ON_CLUSTER}: finished AnalysisRuns go with their ReplicaSet",
 }

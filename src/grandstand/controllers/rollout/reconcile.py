@@ -9,8 +9,8 @@ from grandstand import selectors
 from grandstand.clock import rfc3339
 from grandstand.controllers.ownership import claim
 from grandstand.errors import GrandstandError, Invalid
-from grandstand.kinds import AnalysisRun, Object, ReplicaSet, Rollout, Service
-from grandstand.kinds.resources import ANALYSIS_RUNS, REPLICA_SETS, ROLLOUTS, SERVICES
+from grandstand.kinds import AnalysisRun, Object, Pod, ReplicaSet, Rollout, Service
+from grandstand.kinds.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, ROLLOUTS, SERVICES
 from grandstand.kinds.rollouts import ROLLOUT_HASH
 from grandstand.reconcile.actions import Action, Again, Create, Delete, Emit, InBatches, Patch
 
@@ -18,6 +18,7 @@ from . import blue_green, canary
 from .analyses import NoTemplate, run_from
 from .plan import FORGOTTEN, Plan, Situation, fresh
 from .report import Phase, invalid, report
+from .restart import restart
 from .versions import (
     DEADLINE,
     REVISION,
@@ -36,7 +37,8 @@ from .versions import (
 @dataclass(frozen=True, slots=True)
 class Seen:
     """`candidates`: the ReplicaSets that it owns, and orphans beside it. `namesake`: whoever has the name that its next
-    ReplicaSet would get. `problem`: why nothing can be done. `raw` is the whole Rollout as JSON."""
+    ReplicaSet would get. `pods`: all of its Pods, where they are to be started anew. `problem`: why nothing can be
+    done. `raw` is the whole Rollout as JSON."""
 
     raw: Object
     candidates: Sequence[ReplicaSet]
@@ -44,6 +46,7 @@ class Seen:
     services: Mapping[str, Service]
     runs: Sequence[AnalysisRun]
     templates: Mapping[tuple[str, bool], Object]
+    pods: Sequence[Pod]
     problem: str
     now: float
 
@@ -123,11 +126,15 @@ def _carried_on(wanted: Rollout, seen: Seen, versions: Versions) -> list[Action]
         _abort_when_late(situation, plan)
     actions: list[Action] = [*_sized(seen, versions, plan), *_renumbered(versions), *_switched(wanted, seen, plan)]
     actions += _analysed(wanted, seen, situation, plan)
+    again = restart(wanted, versions, seen.pods, seen.now)
+    actions += (Delete(PODS, pod.metadata.key, pod.metadata.uid) for pod in again.pods)
+    if again.over:
+        plan.status["restartedAt"] = wanted.spec.restart_at
     told = report(wanted, versions, plan, seen.raw.get("status") or {}, seen.now)
     reset = {**FORGOTTEN, **_weights(wanted, versions)} if begun else {}
     actions += _write(wanted, seen, _joined(reset, _joined(plan.status, told.status)), plan.abort_reason)
     actions += _cleaned(wanted, seen, versions)
-    waits = [*plan.again, *([told.again_seconds] if told.again_seconds is not None else [])]
+    waits = [*plan.again, *(each for each in (told.again_seconds, again.again_seconds) if each is not None)]
     return [*actions, *([Again(min(waits))] if waits else [])]
 
 

@@ -104,7 +104,7 @@ def _check_workload(spec: Object) -> Causes:
     if not reference.get("name"):
         yield required("spec.workloadRef.name")
     if reference.get("scaleDown") is not None:
-        yield from check_choice(reference, "scaleDown", "spec.workloadRef", ("never",))
+        yield from check_choice(reference, "scaleDown", "spec.workloadRef", ("never", "onsuccess", "progressively"))
 
 
 def _check_blue_green(strategy: Object, path: str) -> Causes:

@@ -9,7 +9,7 @@ from grandstand import selectors
 from grandstand.clock import rfc3339
 from grandstand.controllers.ownership import claim
 from grandstand.errors import GrandstandError, Invalid
-from grandstand.kinds import AnalysisRun, Object, Pod, ReplicaSet, Rollout, Service
+from grandstand.kinds import AnalysisRun, Deployment, Object, Pod, ReplicaSet, Rollout, Service
 from grandstand.kinds.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, ROLLOUTS, SERVICES
 from grandstand.kinds.rollouts import ROLLOUT_HASH
 from grandstand.reconcile.actions import Action, Again, Create, Delete, Emit, InBatches, Patch
@@ -33,12 +33,13 @@ from .versions import (
     versions_of,
 )
 
+from .workload import replicas_for, scaled
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """`candidates`: the ReplicaSets that it owns, and orphans beside it. `namesake`: whoever has the name that its next
-    ReplicaSet would get. `pods`: all of its Pods, where they are to be started anew. `problem`: why nothing can be
-    done. `raw` is the whole Rollout as JSON."""
+    ReplicaSet would get. `pods`: all of its Pods, where they are to be started anew. `workload`: the Deployment
+    that its template is from. `problem`: why nothing can be done. `raw` is the whole Rollout as JSON."""
 
     raw: Object
     candidates: Sequence[ReplicaSet]
@@ -48,6 +49,7 @@ class Seen:
     templates: Mapping[tuple[str, bool], Object]
     pods: Sequence[Pod]
     problem: str
+    workload: Deployment | None
     now: float
 
 

@@ -79,6 +79,7 @@ class Sight:
             self._runs[wanted.metadata.uid],
             templates,
             self._pods_to_restart(wanted),
+            self._workload(wanted),
             problem,
             now,
         )
@@ -96,11 +97,15 @@ class Sight:
         reference = found.spec.workload_ref
         if reference is None:
             return found, ""
-        deployment = self._deployments.get(Key(found.metadata.namespace, reference.name))
+        deployment = self._workload(found)
         if deployment is None:
             return found, f'spec.workloadRef.name: Invalid value: "{reference.name}": deployment not found'
         spec = msgspec.structs.replace(found.spec, template=deployment.spec.template, selector=deployment.spec.selector)
         return msgspec.structs.replace(found, spec=spec), ""
+
+    def _workload(self, rollout: Rollout) -> Deployment | None:
+        reference = rollout.spec.workload_ref
+        return None if reference is None else self._deployments.get(Key(rollout.metadata.namespace, reference.name))
 
     # Whom a change concerns.
 

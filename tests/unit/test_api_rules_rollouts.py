@@ -13,6 +13,10 @@ from grandstand.kinds.resources import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, ROLLOU
 BLUE_GREEN, CANARY = "spec.strategy.blueGreen", "spec.strategy.canary"
 
 
+LIMIT = "successfulRunHistoryLimit"
+REFERENCE = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "scaleDown": "progressively"}
+
+
 def canary(**fields: Any) -> Object:
     return changed(changed(rollout(), BLUE_GREEN, None), CANARY, fields)
 
@@ -44,6 +48,10 @@ def template(**fields: Any) -> Object:
         ),
         (changed(rollout(), "spec.rollbackWindow", {"revisions": 3}), "spec.rollbackWindow"),
         (changed(rollout(), "spec.progressDeadlineSeconds", 0), "spec.progressDeadlineSeconds"),
+        (
+            changed(rollout(), "spec.analysis", {"successfulRunHistoryLimit": -1}),
+            "spec.analysis.successfulRunHistoryLimit",
+        ),
         (canary(trafficRouting={"istio": {}}), f"{CANARY}.trafficRouting"),
         (canary(steps=[{"setWeight": 101}]), f"{CANARY}.steps[0].setWeight"),
         (canary(steps=[{}]), f"{CANARY}.steps[0]"),
@@ -65,6 +73,10 @@ def test_what_is_wrong_with_a_rollout(obj, field) -> None:
     [
         rollout(),
         changed(rollout(), "spec.restartAt", "2026-11-27T00:00:00Z"),
+        changed(rollout(), "spec.analysis", {LIMIT: 0}),
+        changed(
+            changed(changed(rollout(), "spec.template", None), "spec.selector", None), "spec.workloadRef", REFERENCE
+        ),
         canary(),
         canary(steps=[{"setWeight": 20}, {"pause": {}}, {"pause": {"duration": "1h"}}, {"pause": {"duration": 5}}]),
         canary(steps=[{"setCanaryScale": {"replicas": 1}}, {"analysis": {"templates": [{"templateName": "a"}]}}]),

@@ -34,7 +34,6 @@ _REFUSED_ANALYSIS = {
 }
 _REFUSED = {
     "rollbackWindow": f"{_ON_CLUSTER}: a version that still runs is always switched back to at once",
-    "analysis": f"{_ON_CLUSTER}: finished AnalysisRuns go with their ReplicaSet",
 }
 _NO_METADATA = "labels and annotations cannot change while Pods run: put them into the template"
 _NO_ANTI_AFFINITY = "there is one machine: leave it out"
@@ -77,6 +76,8 @@ def _check(rollout: Object) -> Causes:
     yield from check_non_negative(
         spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"
     )
+    limits = ("successfulRunHistoryLimit", "unsuccessfulRunHistoryLimit")
+    yield from check_non_negative(part(spec, "analysis"), "spec.analysis", *limits)
     if spec.get("workloadRef") is None:
         yield from check_selector(spec, "spec", "rollout")
         yield from check_template(spec, "spec", "ReplicaSet")

@@ -112,7 +112,7 @@ ROLLOUT_SPEC = _struct(
     paused=BOOLEAN,
     restartAt=TIME,
     rollbackWindow=ANYTHING,
-    analysis=ANYTHING,
+    analysis=_struct(successfulRunHistoryLimit=INTEGER, unsuccessfulRunHistoryLimit=INTEGER),
     strategy=_struct(blueGreen=BLUE_GREEN, canary=CANARY),
 )
 METRIC = _struct(

@@ -16,6 +16,7 @@ from grandstand.reconcile.actions import Action, Again, Create, Delete, Emit, In
 
 from . import blue_green, canary
 from .analyses import NoTemplate, run_from
+from .history import outlived
 from .plan import FORGOTTEN, Plan, Situation, fresh
 from .report import Phase, invalid, report
 from .restart import restart
@@ -32,8 +33,8 @@ from .versions import (
     revision_of,
     versions_of,
 )
-
 from .workload import replicas_for, scaled
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -48,8 +49,8 @@ class Seen:
     runs: Sequence[AnalysisRun]
     templates: Mapping[tuple[str, bool], Object]
     pods: Sequence[Pod]
-    problem: str
     workload: Deployment | None
+    problem: str
     now: float
 
 
@@ -132,10 +133,17 @@ def _carried_on(wanted: Rollout, seen: Seen, versions: Versions) -> list[Action]
     actions += (Delete(PODS, pod.metadata.key, pod.metadata.uid) for pod in again.pods)
     if again.over:
         plan.status["restartedAt"] = wanted.spec.restart_at
-    told = report(wanted, versions, plan, seen.raw.get("status") or {}, seen.now)
+    before = seen.raw.get("status") or {}
+    told = report(wanted, versions, plan, before, seen.now)
+    if seen.workload is not None:
+        healthy = told.status["phase"] == Phase.HEALTHY
+        replicas = replicas_for(wanted, versions, seen.workload, healthy=healthy)
+        actions += scaled(seen.raw, seen.workload, replicas, healthy=healthy)
     reset = {**FORGOTTEN, **_weights(wanted, versions)} if begun else {}
-    actions += _write(wanted, seen, _joined(reset, _joined(plan.status, told.status)), plan.abort_reason)
-    actions += _cleaned(wanted, seen, versions)
+    status = _joined(reset, _joined(plan.status, told.status))
+    actions += _write(wanted, seen, status, plan.abort_reason)
+    current = {str(part["name"]) for part in _run_statuses(_applied(before, status))}
+    actions += outlived(wanted, versions, seen.runs, current)
     waits = [*plan.again, *(each for each in (told.again_seconds, again.again_seconds) if each is not None)]
     return [*actions, *([Again(min(waits))] if waits else [])]
 
@@ -221,19 +229,6 @@ def _analysed(wanted: Rollout, seen: Seen, situation: Situation, plan: Plan) -> 
 def _run_statuses(status: Object) -> list[Object]:
     parts = [status.get("blueGreen") or {}, status.get("canary") or {}]
     return [value for part in parts for value in part.values() if isinstance(value, dict) and "status" in value]
-
-
-def _cleaned(wanted: Rollout, seen: Seen, versions: Versions) -> list[Delete]:
-    """Delete old versions beyond the limit, and the analyses of those that are gone."""
-    empty = [each for each in versions.old if not each.spec.replicas and not each.status.replicas]
-    idle = sorted((each for each in empty if hash_of(each) != wanted.status.stable_rs), key=revision_of)
-    doomed = idle[: max(0, len(idle) - wanted.spec.revision_history_limit)]
-    hashes = {hash_of(each) for each in versions.all} - {hash_of(each) for each in doomed}
-    runs = [run for run in seen.runs if run.metadata.labels.get(ROLLOUT_HASH, "") not in hashes]
-    return [
-        *(Delete(REPLICA_SETS, each.metadata.key, each.metadata.uid) for each in doomed),
-        *(Delete(ANALYSIS_RUNS, run.metadata.key, run.metadata.uid) for run in runs),
-    ]
 
 
 def _missing_services(wanted: Rollout, seen: Seen) -> str:

@@ -139,6 +139,21 @@ def test_a_canary_gets_exactly_its_share_and_an_abort_takes_it_away(space, engin
     phase(space, "Degraded")
 
 
+def test_a_canary_within_bounds_loses_no_request_and_never_has_more_pods(space, engine):
+    strategy = {"maxSurge": 1, "maxUnavailable": 0, "steps": [{"setWeight": 50}, {"pause": {}}]}
+    space.apply(rollout({"canary": strategy}, replicas=4), serving("web"))
+    phase(space, "Healthy")
+    with Asking(engine, f"web.{space.name}.localhost") as asking:
+        set_version(space, "v2")
+        phase(space, "Paused")
+        assert sorted(each["spec"]["replicas"] for each in space.get("replicasets")) == [2, 2]
+        command(engine, space, "promote")
+        phase(space, "Healthy")
+        assert sorted(each["spec"]["replicas"] for each in space.get("replicasets")) == [0, 4]
+    assert asking.failures == []
+    assert {version for _, _, version in asking.answers} == {"v1", "v2"}
+
+
 def test_an_analysis_rejects_a_version_by_itself(space, engine):
     query = {"service": "web", "metric": "error_share"}
     metric = {

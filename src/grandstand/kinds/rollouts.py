@@ -18,6 +18,8 @@ GATEWAY_PLUGIN = "grandstand.dev/gateway"
 GATEWAY_METRICS = ("error_share", "errors_per_second", "latency_seconds", "requests_in_flight", "requests_per_second")
 ARGUMENT = re.compile(r"\{\{\s*args\.([\w.-]+)\s*\}\}")
 """Where an analysis asks for an argument."""
+MAX_SURGE = MAX_UNAVAILABLE = "25%"
+"""The bounds of a canary that are not given where the other is."""
 RUNS_KEPT = 5
 """How many AnalysisRuns that are over are kept of each sort, unless a Rollout says otherwise."""
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
@@ -87,8 +89,8 @@ class Canary(View, frozen=True):
     canary_service: str = ""
     steps: list[CanaryStep] = []
     analysis: AnalysisReference | None = None
-    max_surge: int | str = "25%"
-    max_unavailable: int | str = "25%"
+    max_surge: int | str | None = None
+    max_unavailable: int | str | None = None
     dynamic_stable_scale: bool = False
     scale_down_delay_seconds: int = 30
     abort_scale_down_delay_seconds: int = 30

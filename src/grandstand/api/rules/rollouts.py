@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from grandstand.kinds import Object
 from grandstand.kinds.rollouts import duration_seconds
 
-from .deployments import check_amount
+from .deployments import check_amount, is_zero
 from .fields import (
     Causes,
     check_choice,
@@ -128,12 +127,26 @@ def _check_canary(strategy: Object, path: str) -> Causes:
     if stable and stable == canary:
         yield invalid(f"{path}.canaryService", canary, "must be another Service than stableService")
     yield from check_non_negative(strategy, path, *_SECONDS[:2])
-    for key in ("maxSurge", "maxUnavailable"):
-        yield from check_amount(strategy.get(key, 0), f"{path}.{key}")
+    yield from _check_bounds(strategy, path)
     if strategy.get("analysis") is not None:
         yield from _check_analysis(strategy["analysis"], f"{path}.analysis")
     for where, step in indexed(strategy, "steps", path):
         yield from _check_step(step, where)
+
+
+def _check_bounds(strategy: Object, path: str) -> Causes:
+    given = {key: strategy[key] for key in ("maxSurge", "maxUnavailable") if strategy.get(key) is not None}
+    for key, amount in given.items():
+        yield from check_amount(amount, f"{path}.{key}")
+    if len(given) == 2 and all(map(is_zero, given.values())):
+        yield invalid(f"{path}.maxUnavailable", given["maxUnavailable"], "may not be 0 when `maxSurge` is 0")
+    scales = any(step.get("setCanaryScale") is not None for step in items(strategy, "steps"))
+    by_weight = {"dynamicStableScale": bool(strategy.get("dynamicStableScale")), "setCanaryScale": scales}
+    if "maxSurge" in given and any(by_weight.values()):
+        why = next(key for key, given_too in by_weight.items() if given_too)
+        yield forbidden(
+            f"{path}.maxSurge", f"it bounds nothing where `{why}` says how many Pods there are: leave it out"
+        )
 
 
 def _check_step(step: Object, path: str) -> Causes:
@@ -191,19 +204,11 @@ def _check_update(new: Object, old: Object) -> Causes:
     return check_unchanged(part(new, "spec"), part(old, "spec"), "spec", "selector")
 
 
-def _warn(rollout: Object) -> Iterator[str]:
-    yield from workload_warnings(rollout)
-    canary = part(part(part(rollout, "spec"), "strategy"), "canary")
-    for key in ("maxSurge", "maxUnavailable"):
-        if canary.get(key) is not None:
-            yield f"spec.strategy.canary.{key} has no effect: the gateway keeps the weights, so no Pods are taken away"
-
-
 RULES = KindRules(
     default=_default,
     check=_check,
     check_update=_check_update,
     initial_status=lambda rollout: {},
     has_generation=True,
-    warn=_warn,
+    warn=workload_warnings,
 )

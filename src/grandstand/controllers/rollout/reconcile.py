@@ -16,6 +16,7 @@ from grandstand.reconcile.actions import Action, Again, Create, Delete, Emit, In
 
 from . import blue_green, canary
 from .analyses import NoTemplate, run_from
+from .bounds import WHOLE
 from .history import outlived
 from .plan import FORGOTTEN, Plan, Situation, fresh
 from .report import Phase, invalid, report
@@ -99,13 +100,16 @@ def _created(wanted: Rollout, seen: Seen, versions: Versions) -> list[Action]:
 
 def _weights(wanted: Rollout, versions: Versions) -> Object:
     """Before the canary's first Pod is there, the gateway knows that it gets nothing."""
-    stable = versions.of_hash(wanted.status.stable_rs)
-    if wanted.spec.strategy.canary is None or stable is None:
+    stable, strategy = versions.of_hash(wanted.status.stable_rs), wanted.spec.strategy.canary
+    if strategy is None or stable is None:
         return {"blueGreen": dict.fromkeys(_OF_AN_UPDATE)}
-    weights = {
+    others = [each for each in versions.old if each is not stable]
+    weights: Object | None = {
         "canary": {"podTemplateHash": new_hash(wanted), "weight": 0},
-        "stable": {"podTemplateHash": hash_of(stable), "weight": canary.WHOLE},
+        "stable": {"podTemplateHash": hash_of(stable), "weight": WHOLE},
     }
+    if canary.is_unweighted(strategy, wanted.spec.replicas, others):
+        weights = None
     return {"canary": {"weights": weights, **dict.fromkeys(_OF_A_CANARY)}}
 
 

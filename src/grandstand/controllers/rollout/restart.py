@@ -14,6 +14,7 @@ from grandstand.clock import parse_time
 from grandstand.controllers import availability
 from grandstand.controllers.deployment.arithmetic import resolve
 from grandstand.kinds import Pod, Rollout
+from grandstand.kinds.rollouts import MAX_UNAVAILABLE
 
 from .versions import Versions
 
@@ -49,9 +50,9 @@ def restart(wanted: Rollout, versions: Versions, pods: Sequence[Pod], now: float
 
 def unavailable(wanted: Rollout) -> int:
     """How many of its Pods may be missing, by the strategy's `maxUnavailable`."""
-    strategy = wanted.spec.strategy
-    part = strategy.blue_green or strategy.canary
-    return 0 if part is None else resolve(part.max_unavailable, wanted.spec.replicas, up=False)
+    part = wanted.spec.strategy.blue_green or wanted.spec.strategy.canary
+    amount = None if part is None else part.max_unavailable
+    return resolve(MAX_UNAVAILABLE if amount is None else amount, wanted.spec.replicas, up=False)
 
 
 def _made_at(pod: Pod) -> float:

@@ -64,7 +64,7 @@ def limits_of(strategy: Canary, replicas: int) -> Limits | None:
 
 
 def targets(replicas: int, weight: int, surge: int) -> Targets:
-    """The whole Pods that come nearest to a weight; where both versions have a share, each has one, if there is room."""
+    """The whole Pods that come nearest to a weight; of two versions with a share each has one where there is room."""
     if not replicas:
         return Targets(0, 0)
     up, down = math.ceil(replicas * weight / WHOLE), math.floor(replicas * weight / WHOLE)

@@ -69,6 +69,8 @@ def test_when_there_are_bounds(spec, limits) -> None:
         (50, 0, 1, 3, 25),
         (25, 0, 3, 1, 25),
         (10, 90, 0, 0, 10),
+        (10, 100, 2, 0, 99),
+        (10, 0, 0, 2, 1),
     ],
 )
 def test_the_share_on_the_way(current, goal, canary, stable, given) -> None:

@@ -102,10 +102,15 @@ def next_sizes(
 
 
 def share(current: int, goal: int, canary: Count, stable: Count) -> int:
-    """The weight on the way to another one: as many of the requests as of the available Pods, and never back."""
+    """The weight on the way to another one: as many of the requests as of the available Pods, and never back.
+
+    No version loses its last requests before the way is at its end: what is known of its Pods may be a moment old.
+    """
     both = canary.sure + stable.sure
     by_pods = round(WHOLE * canary.sure / both) if both else current
-    return min(goal, max(current, by_pods)) if goal >= current else max(goal, min(current, by_pods))
+    if goal >= current:
+        return min(goal, max(current, min(by_pods, WHOLE - 1)))
+    return max(goal, min(current, max(by_pods, 1)))
 
 
 def _shrunk(serving: int, others: Sequence[Count], least: int) -> tuple[int, ...]:

@@ -45,6 +45,11 @@ def test_the_first_step_from_ten_stable_pods(weight, unavailable, surge, sizes) 
     assert found == Sizes(*sizes)
 
 
+def test_fewer_replicas_never_cost_available_pods_for_broken_ones() -> None:
+    found = next_sizes(4, Limits(0, 1), Targets(2, 2), Count(4, 0), Count(8, 8), ())
+    assert found == Sizes(1, 3)
+
+
 @pytest.mark.parametrize(
     ("spec", "limits"),
     [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from controllers_world import template, world
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rollout_world import Stage, analysis
 
@@ -19,6 +19,7 @@ from grandstand.kinds import Key, Object, Pod, Resource, view
 from grandstand.kinds.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, ROLLOUTS, SERVICES
 from grandstand.kinds.rollouts import ROLLOUT_HASH
 
+Happening = tuple[tuple[str, Any], bool]
 BOTH = {"activeService": "active", "previewService": "preview"}
 STRATEGIES: dict[str, Object] = {
     "blue-green": {"blueGreen": BOTH},
@@ -33,16 +34,24 @@ STRATEGIES: dict[str, Object] = {
     },
     "canary that surges": {"canary": {"maxSurge": 1, "maxUnavailable": 0, "steps": [{"setWeight": 50}, {"pause": {}}]}},
 }
-HAPPENINGS = st.one_of(
-    st.tuples(st.just("update"), st.integers(1, 4)),
-    st.tuples(st.just("scale"), st.integers(1, 5)),
-    st.tuples(st.just("time"), st.sampled_from([1, 6, 31])),
-    st.tuples(st.just("judge"), st.sampled_from(["Successful", "Failed"])),
-    st.tuples(
-        st.sampled_from(["abort", "retry", "promote", "promote fully", "ready", "one ready", "crash", "lose", "bury"]),
-        st.just(0),
+HAPPENINGS = st.tuples(
+    st.one_of(
+        st.tuples(st.just("update"), st.integers(1, 4)),
+        st.tuples(st.just("judge"), st.sampled_from(["Successful", "Failed"])),
+        st.tuples(st.just("scale"), st.integers(1, 5)),
+        st.tuples(st.just("time"), st.sampled_from([1, 6, 31])),
+        st.tuples(
+            st.sampled_from(
+                ["abort", "retry", "promote", "promote fully", "ready", "one ready", "crash", "lose", "bury"]
+            ),
+            st.just(0),
+        ),
     ),
+    st.booleans(),
 )
+"""What happens, and whether all Pods become ready afterwards."""
+PROMOTED = [(("update", 2), True), (("judge", "Successful"), True)]
+"""Where there are analyses: the second version serves, and the first is what is gone back to."""
 
 
 class Promise:
@@ -99,26 +108,32 @@ class Promise:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     replicas=st.integers(1, 4),
-    happenings=st.lists(HAPPENINGS, max_size=14),
+    happenings=st.lists(HAPPENINGS, max_size=10),
     chance=st.randoms(use_true_random=False),
 )
+@example(replicas=3, happenings=[*PROMOTED, (("update", 3), True), (("time", 31), True)], chance=Random(1))
+@example(replicas=1, happenings=[*PROMOTED, (("crash", 0), False), (("judge", "Failed"), False)], chance=Random(1))
+@example(replicas=1, happenings=[*PROMOTED, (("crash", 0), False), (("judge", "Failed"), False)], chance=Random(2))
+@example(replicas=1, happenings=[*PROMOTED, (("crash", 0), False), (("abort", 0), False)], chance=Random(3))
 def test_promises_are_kept_and_it_arrives(
-    name: str, replicas: int, happenings: list[tuple[str, Any]], chance: Random
+    name: str, replicas: int, happenings: list[Happening], chance: Random
 ) -> None:
     asyncio.run(_live(STRATEGIES[name], replicas, happenings, chance))
 
 
-async def _live(strategy: Object, replicas: int, happenings: list[tuple[str, Any]], chance: Random) -> None:
+async def _live(strategy: Object, replicas: int, happenings: list[Happening], chance: Random) -> None:
     async with world() as it:
         stage, version = Stage(it), 1
         await stage.set_up(strategy, "active", "preview", replicas=replicas)
         promise = Promise(stage, strategy)
         promise.look()
         it.client.refuse = promise.watch
-        for happening, value in happenings:
+        for (happening, value), all_ready in happenings:
             await _happen(stage, promise, happening, value, chance)
             version = value if happening == "update" else version
             await _die_and_return(stage, chance.randint(0, 40))
+            if all_ready:
+                await stage.grow()
             promise.look()
         await _come_to_rest(stage)
         promise.look()

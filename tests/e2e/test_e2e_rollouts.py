@@ -116,6 +116,36 @@ def test_blue_green_is_previewed_promoted_and_undone_under_load(space, engine):
     assert "stable, active" in said
 
 
+def test_a_blue_green_goes_on_when_the_control_plane_is_killed_at_any_step(space, engine):
+    def killed():
+        engine.crash()
+        engine.start()
+
+    strategy = {"activeService": "web", "previewService": "next", "autoPromotionEnabled": False}
+    space.apply(rollout({"blueGreen": strategy}), serving("web"), serving("next"))
+    phase(space, "Healthy")
+    with Asking(engine, f"web.{space.name}.localhost") as asking:
+        set_version(space, "v2")
+        killed()  # green is being made
+        phase(space, "Paused")
+        killed()  # green is shown by the preview, and waits
+        phase(space, "Paused")
+        assert {version for _, _, version in asking.answers} == {"v1"}
+        command(engine, space, "promote")
+        killed()  # the active Service is being switched
+        eventually(lambda: asking.answers[-1][2] == "v2", "the new version answers")
+        phase(space, "Healthy")
+        killed()  # blue waits for its end
+        assert asking.late("v1", "v2") == []
+        asking.answers.clear()
+        command(engine, space, "undo")
+        killed()  # and is switched back to
+        eventually(lambda: asking.answers and asking.answers[-1][2] == "v1", "the version before answers")
+        phase(space, "Healthy")
+    assert asking.failures == []
+    assert asking.late("v2", "v1") == []
+
+
 def test_a_canary_gets_exactly_its_share_and_an_abort_takes_it_away(space, engine):
     steps = [{"setWeight": 25}, {"pause": {}}]
     space.apply(rollout({"canary": {"steps": steps}}, replicas=3), serving("web"))

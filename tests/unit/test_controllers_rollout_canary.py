@@ -106,6 +106,32 @@ async def test_another_attempt_after_a_failed_analysis_is_judged_anew() -> None:
         assert await it.phase() == ("Paused", "CanaryPauseStep")
 
 
+async def test_another_attempt_is_judged_anew_at_every_step() -> None:
+    steps = [{"setWeight": 20}, {"analysis": analysis()}, {"setWeight": 50}, {"analysis": analysis()}, {"pause": {}}]
+    async with stage(*steps) as it:
+        await it.update(2)
+        await it.judge("1", "Successful")
+        await it.judge("3", "Failed")
+        await it.grow()
+        await it.say(abort=None)
+        assert await shares(it) == (20, 80)
+        await it.judge("1.2", "Successful")
+        assert await shares(it) == (50, 50)
+        await it.judge("3.2", "Successful")
+        assert await it.phase() == ("Paused", "CanaryPauseStep")
+
+
+async def test_another_attempt_has_its_own_analysis_in_the_background() -> None:
+    async with stage(*STEPS, analysis=analysis()) as it:
+        await it.update(2)
+        await it.say(abort=True)
+        assert it.runs()["background"]["status"]["phase"] == "Successful"  # it was ended
+        await it.say(abort=None)
+        assert await shares(it) == (20, 80)
+        await it.judge("background.2", "Failed")
+        assert await shares(it) == (0, 100)
+
+
 async def test_an_abort_begins_at_the_first_step_again() -> None:
     async with stage(*STEPS) as it:
         await it.update(2)

@@ -15,7 +15,7 @@ from grandstand.kinds.rollouts import ROLLOUT_HASH
 from grandstand.reconcile.actions import Action, Again, Create, Delete, Emit, InBatches, Patch
 
 from . import blue_green, canary
-from .analyses import NoTemplate, run_from
+from .analyses import SPENT, NoTemplate, is_spent, run_from
 from .bounds import WHOLE
 from .history import outlived
 from .plan import FORGOTTEN, Plan, Situation, fresh
@@ -220,13 +220,15 @@ def _analysed(wanted: Rollout, seen: Seen, situation: Situation, plan: Plan) -> 
         except NoTemplate as error:
             plan.abort(str(error), situation.now)
     current = {str(part.get("name")) for part in _run_statuses(plan.status)}
-    superfluous = (run for run in seen.runs if not run.status.over and run.metadata.name not in current)
-    end: Object = {"spec": {"terminate": True}}
-    actions += [
-        Patch(ANALYSIS_RUNS, run.metadata.key, end, uid=run.metadata.uid)
-        for run in superfluous
-        if not run.spec.get("terminate")
-    ]
+    aborted = situation.state.abort and situation.stable is not None
+    for run in seen.runs:
+        patch: Object = {}
+        if not run.status.over and run.metadata.name not in current and not run.spec.get("terminate"):
+            patch["spec"] = {"terminate": True}
+        if aborted and not is_spent(run) and run.metadata.labels.get(ROLLOUT_HASH) == situation.new_hash:
+            patch["metadata"] = {"annotations": {SPENT: "true"}}
+        if patch:
+            actions.append(Patch(ANALYSIS_RUNS, run.metadata.key, patch, uid=run.metadata.uid))
     return actions
 
 

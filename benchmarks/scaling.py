@@ -39,6 +39,7 @@ async def step(place: Place, client: RemoteClient, number: int, metric: str, per
         warm = Load(place, name, 1)
         async with warm.running():
             await warm.until_answered_by(1, 60.0)
+        await asyncio.sleep(SETTLED_SECONDS)  # or the autoscaler would begin with what the warming up took
         await client.create(HORIZONTAL_POD_AUTOSCALERS, autoscaler(name, source, least=1, most=3, period=period))
         # The step comes at any moment of the period.
         await asyncio.sleep(SETTLED_SECONDS + random.uniform(0, KUBERNETES_PERIOD_SECONDS if period else 1))

@@ -6,8 +6,11 @@ import threading
 import time
 import urllib.request
 
+import pytest
 from conftest import GRANDSTAND, run
-from space import eventually, payment, service
+from space import deployment, eventually, payment, service
+
+API = "/apis/argoproj.io/v1alpha1"
 
 
 def rollout(strategy, replicas=2):
@@ -38,9 +41,9 @@ def set_version(space, version):
     space.kubectl("patch", "rollout", "web", "--type=json", "-p", patch)
 
 
-def command(engine, space, name):
+def command(engine, space, name, *options):
     """`grandstand rollout` with the Rollout `web`."""
-    return run([GRANDSTAND, "rollout", name, "web", "--data", engine.data, "--namespace", space.name])
+    return run([GRANDSTAND, "rollout", name, "web", "--data", engine.data, "--namespace", space.name, *options])
 
 
 def phase(space, wanted, seconds=30):
@@ -113,6 +116,36 @@ def test_blue_green_is_previewed_promoted_and_undone_under_load(space, engine):
     assert "stable, active" in said
 
 
+def test_a_blue_green_goes_on_when_the_control_plane_is_killed_at_any_step(space, engine):
+    def killed():
+        engine.crash()
+        engine.start()
+
+    strategy = {"activeService": "web", "previewService": "next", "autoPromotionEnabled": False}
+    space.apply(rollout({"blueGreen": strategy}), serving("web"), serving("next"))
+    phase(space, "Healthy")
+    with Asking(engine, f"web.{space.name}.localhost") as asking:
+        set_version(space, "v2")
+        killed()  # green is being made
+        phase(space, "Paused")
+        killed()  # green is shown by the preview, and waits
+        phase(space, "Paused")
+        assert {version for _, _, version in asking.answers} == {"v1"}
+        command(engine, space, "promote")
+        killed()  # the active Service is being switched
+        eventually(lambda: asking.answers[-1][2] == "v2", "the new version answers")
+        phase(space, "Healthy")
+        killed()  # blue waits for its end
+        assert asking.late("v1", "v2") == []
+        asking.answers.clear()
+        command(engine, space, "undo")
+        killed()  # and is switched back to
+        eventually(lambda: asking.answers and asking.answers[-1][2] == "v1", "the version before answers")
+        phase(space, "Healthy")
+    assert asking.failures == []
+    assert asking.late("v2", "v1") == []
+
+
 def test_a_canary_gets_exactly_its_share_and_an_abort_takes_it_away(space, engine):
     steps = [{"setWeight": 25}, {"pause": {}}]
     space.apply(rollout({"canary": {"steps": steps}}, replicas=3), serving("web"))
@@ -134,6 +167,21 @@ def test_a_canary_gets_exactly_its_share_and_an_abort_takes_it_away(space, engin
     eventually(lambda: shares(8)["v2"] == 0, "the canary answers no more")
     assert shares()["v2"] == 0
     phase(space, "Degraded")
+
+
+def test_a_canary_within_bounds_loses_no_request_and_never_has_more_pods(space, engine):
+    strategy = {"maxSurge": 1, "maxUnavailable": 0, "steps": [{"setWeight": 50}, {"pause": {}}]}
+    space.apply(rollout({"canary": strategy}, replicas=4), serving("web"))
+    phase(space, "Healthy")
+    with Asking(engine, f"web.{space.name}.localhost") as asking:
+        set_version(space, "v2")
+        phase(space, "Paused")
+        assert sorted(each["spec"]["replicas"] for each in space.get("replicasets")) == [2, 2]
+        command(engine, space, "promote")
+        phase(space, "Healthy")
+        assert sorted(each["spec"]["replicas"] for each in space.get("replicasets")) == [0, 4]
+    assert asking.failures == []
+    assert {version for _, _, version in asking.answers} == {"v1", "v2"}
 
 
 def test_an_analysis_rejects_a_version_by_itself(space, engine):
@@ -175,6 +223,80 @@ def test_an_hpa_scales_a_rollout_and_green_starts_as_large(space, engine):
     phase(space, "Paused")
     sizes = sorted(each["spec"]["replicas"] for each in space.get("replicasets"))
     assert sizes == [3, 3]
+
+
+def referring(strategy, scale_down, replicas=2):
+    made = rollout(strategy, replicas)
+    del made["spec"]["selector"], made["spec"]["template"]
+    made["spec"]["workloadRef"] = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "name": "web",
+        "scaleDown": scale_down,
+    }
+    return made
+
+
+@pytest.mark.parametrize("scale_down", ["onsuccess", "progressively"])
+def test_a_rollout_takes_over_from_a_deployment_under_load(space, engine, scale_down):
+    made = deployment("web", payment(), replicas=2, labels={"app": "web"})
+    space.apply(made, serving("web"))
+    space.kubectl("rollout", "status", "deployment/web")
+    before = {each["metadata"]["name"] for each in space.get("pods")}
+    with Asking(engine, f"web.{space.name}.localhost") as asking:
+        space.apply(referring({"blueGreen": {"activeService": "web"}}, scale_down))
+        phase(space, "Healthy")
+        eventually(lambda: space.get("deployment", "web")["spec"]["replicas"] == 0, "the Deployment gives way")
+        eventually(lambda: not before & {each["metadata"]["name"] for each in space.get("pods")}, "its Pods are gone")
+        answered = len(asking.answers)
+        eventually(lambda: len(asking.answers) > answered + 50, "the Rollout answers")
+        patch = json.dumps(
+            [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "payment-app:v2"}]
+        )
+        space.kubectl("patch", "deployment", "web", "--type=json", "-p", patch)
+        eventually(lambda: asking.answers[-1][2] == "v2", "the new template of the Deployment answers")
+    assert asking.failures == []
+    assert asking.late("v1", "v2") == []
+
+
+def test_an_hpa_scales_a_rollout_that_refers_to_a_deployment(space, engine):
+    made = deployment("web", payment(), replicas=1, labels={"app": "web"})
+    space.apply(made, serving("web"), referring({"blueGreen": {"activeService": "web"}}, "onsuccess", replicas=1))
+    phase(space, "Healthy")
+    scale = json.loads(space.kubectl("get", "--raw", f"{API}/namespaces/{space.name}/rollouts/web/scale"))
+    assert scale["status"]["selector"] == "app=web"
+    space.apply(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "web"},
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web"},
+                "minReplicas": 3,
+                "maxReplicas": 4,
+            },
+        }
+    )
+    eventually(lambda: space.get("rollout", "web")["status"].get("availableReplicas") == 3, "three replicas")
+
+
+def test_a_restart_under_load_replaces_every_pod_and_history_shows_the_versions(space, engine):
+    space.apply(rollout({"blueGreen": {"activeService": "web"}}, replicas=2), serving("web"))
+    phase(space, "Healthy")
+    before = {each["metadata"]["name"] for each in space.get("pods")}
+    with Asking(engine, f"web.{space.name}.localhost") as asking:
+        # What is made in the second of a restart is no older than it.
+        said = command(engine, space, "restart", "--in", "2s").stdout
+        eventually(lambda: space.get("rollout", "web")["status"].get("restartedAt", "-") in said, "restarted")
+        eventually(lambda: not before & {each["metadata"]["name"] for each in space.get("pods")}, "its Pods are gone")
+        phase(space, "Healthy")
+    assert asking.failures == []
+    set_version(space, "v2")
+    phase(space, "Healthy")
+    rows = [line.split() for line in command(engine, space, "history").stdout.splitlines()]
+    assert [(row[0], row[-1]) for row in rows[1:]] == [("1", "payment-app:v1"), ("2", "payment-app:v2")]
+    [first] = json.loads(command(engine, space, "history", "--revision", "1", "-o", "json").stdout)["revisions"]
+    assert first["template"]["spec"]["containers"][0]["image"] == "payment-app:v1"
 
 
 def test_what_does_not_run_here_is_refused_by_name(space):

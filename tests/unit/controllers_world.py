@@ -84,16 +84,26 @@ def deployment_json(replicas: int = 3, version: int = 1, **spec: Any) -> Object:
 class World:
     """A cluster of one node, whose Pods become ready when the test says so."""
 
-    def __init__(
-        self,
-        client: FakeClient,
-        clock: VirtualClock,
-        runner: Runner,
-        recorder: Recorder,
-        measured: FakeMeasurements,
-    ) -> None:
-        self.client, self.clock, self.runner, self.recorder = client, clock, runner, recorder
-        self.measured = measured
+    def __init__(self, client: FakeClient, clock: VirtualClock, root_ca: str | None = None) -> None:
+        self.client, self.clock = client, clock
+        self.measured = FakeMeasurements()
+        self._root_ca = root_ca
+
+    async def start(self) -> None:
+        """Run all controllers, who know nothing but what the API says."""
+        caches = Caches(self.client, self.clock)
+        self.recorder = Recorder(self.client, "grandstand", self.clock)
+        reader = Reader(self.measured, self.measured)
+        controllers = all_controllers(self.client, caches, reader, root_ca=self._root_ca)
+        self.runner = Runner(controllers, self.client, caches, self.recorder, self.clock)
+        self._tasks = [asyncio.create_task(self.recorder.run()), asyncio.create_task(self.runner.run())]
+        await self.runner.synced()
+
+    async def stop(self) -> None:
+        """End them where they stand, as a crash does."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def settle(self) -> None:
         """Wait until the controllers have nothing more to do at this time."""
@@ -115,7 +125,7 @@ class World:
         for each in self.client.all(PODS):
             meta, bound = each["metadata"], each["spec"].get("nodeName")
             wanted = meta["name"] in names if names else bound and not meta.get("deletionTimestamp")
-            if wanted and not view(Pod, each).ready:
+            if wanted and not view(Pod, each).ready and not view(Pod, each).finished:
                 status = {
                     "phase": "Running",
                     "podIP": "10.0.0.9",
@@ -180,21 +190,14 @@ async def world(*, refuse: Refusal | None = None, root_ca: str | None = None) ->
     """A world in which all controllers run."""
     clock = VirtualClock(NOW)
     client = FakeClient(clock)
-    caches, recorder = Caches(client, clock), Recorder(client, "grandstand", clock)
     await client.create(NAMESPACES, {"metadata": {"name": "default"}})
     node = {"metadata": {"name": "here", "labels": {"kubernetes.io/hostname": "here"}}}
     await client.create(NODES, node | {"status": {"allocatable": {"cpu": "64", "memory": "64Gi", "pods": "500"}}})
-    measured = FakeMeasurements()
-    controllers = all_controllers(client, caches, Reader(measured, measured), root_ca=root_ca)
-    runner = Runner(controllers, client, caches, recorder, clock)
     client.refuse = refuse
-    tasks = [asyncio.create_task(recorder.run()), asyncio.create_task(runner.run())]
+    it = World(client, clock, root_ca)
     try:
-        await runner.synced()
-        it = World(client, clock, runner, recorder, measured)
+        await it.start()
         await it.settle()
         yield it
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await it.stop()

@@ -106,14 +106,14 @@ class Stage:
 
     def sizes(self) -> dict[int, int]:
         """Replicas by version, of those that have any."""
-        return {
-            _version(each): each["spec"]["replicas"]
-            for each in self.it.client.all(REPLICA_SETS)
-            if each["spec"]["replicas"]
-        }
+        return {_version(each): each["spec"]["replicas"] for each in self._versions() if each["spec"]["replicas"]}
+
+    def _versions(self) -> list[Object]:
+        """The ReplicaSets of the Rollout; those of a Deployment beside it are none."""
+        return [each for each in self.it.client.all(REPLICA_SETS) if ROLLOUT_HASH in each["metadata"]["labels"]]
 
     def _hashes(self) -> dict[int, str]:
-        return {_version(each): each["metadata"]["labels"][ROLLOUT_HASH] for each in self.it.client.all(REPLICA_SETS)}
+        return {_version(each): each["metadata"]["labels"][ROLLOUT_HASH] for each in self._versions()}
 
     def runs(self) -> dict[str, Object]:
         """AnalysisRuns by the end of their names."""

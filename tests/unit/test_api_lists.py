@@ -5,15 +5,18 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
 
 from grandstand.api.lists import Bookmark, Filter, parse_version
-from grandstand.api.scale import selector_text, with_scale
+from grandstand.api.scale import scale_of, selector_text, with_scale
 from grandstand.api.store import Change, StoreKey
 from grandstand.api.watches import selected
 from grandstand.client import EventType
 from grandstand.errors import BadRequest, Conflict
+from grandstand.kinds import LabelSelector, scale_in
+from grandstand.kinds.meta import label_selector_in
 from grandstand.kinds.resources import CONFIG_MAPS, DEPLOYMENTS, PODS
-from grandstand.selectors import parse_labels
+from grandstand.selectors import from_label_selector, parse_labels
 
 
 @given(st.integers(0, 2**62), st.text(max_size=20), st.text(max_size=20))
@@ -100,6 +103,15 @@ def test_changes_as_a_selector_sees_them(before, after, shown):
 def test_selector_text_can_be_read_back(selector, text):
     assert selector_text(selector) == text
     assert len(parse_labels(text)) == len(selector.get("matchLabels", ())) + len(selector.get("matchExpressions", ()))
+    assert set(from_label_selector(label_selector_in(text))) == set(
+        from_label_selector(convert(selector, LabelSelector))
+    )
+
+
+def test_the_scale_of_a_rollout_whose_selector_is_in_its_status():
+    web = {"metadata": {"name": "web"}, "spec": {"replicas": 2}, "status": {"selector": "app=web,tier in (a,b)"}}
+    assert scale_of(web)["status"] == {"replicas": 0, "selector": "app=web,tier in (a,b)"}
+    assert from_label_selector(scale_in(web).selector) == parse_labels("app=web,tier in (a,b)")
 
 
 def test_scale_of_another_version():

@@ -13,6 +13,10 @@ from grandstand.kinds.resources import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, ROLLOU
 BLUE_GREEN, CANARY = "spec.strategy.blueGreen", "spec.strategy.canary"
 
 
+LIMIT = "successfulRunHistoryLimit"
+REFERENCE = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "scaleDown": "progressively"}
+
+
 def canary(**fields: Any) -> Object:
     return changed(changed(rollout(), BLUE_GREEN, None), CANARY, fields)
 
@@ -42,9 +46,16 @@ def template(**fields: Any) -> Object:
             changed(rollout(), f"{BLUE_GREEN}.prePromotionAnalysis", {"templates": []}),
             f"{BLUE_GREEN}.prePromotionAnalysis.templates",
         ),
-        (changed(rollout(), "spec.restartAt", "2026-11-27T00:00:00Z"), "spec.restartAt"),
         (changed(rollout(), "spec.rollbackWindow", {"revisions": 3}), "spec.rollbackWindow"),
         (changed(rollout(), "spec.progressDeadlineSeconds", 0), "spec.progressDeadlineSeconds"),
+        (
+            changed(rollout(), "spec.analysis", {"successfulRunHistoryLimit": -1}),
+            "spec.analysis.successfulRunHistoryLimit",
+        ),
+        (canary(maxSurge="x%"), f"{CANARY}.maxSurge"),
+        (canary(maxSurge=0, maxUnavailable="0%"), f"{CANARY}.maxUnavailable"),
+        (canary(maxSurge=1, dynamicStableScale=True), f"{CANARY}.maxSurge"),
+        (canary(maxSurge=1, steps=[{"setCanaryScale": {"replicas": 1}}]), f"{CANARY}.maxSurge"),
         (canary(trafficRouting={"istio": {}}), f"{CANARY}.trafficRouting"),
         (canary(steps=[{"setWeight": 101}]), f"{CANARY}.steps[0].setWeight"),
         (canary(steps=[{}]), f"{CANARY}.steps[0]"),
@@ -65,7 +76,14 @@ def test_what_is_wrong_with_a_rollout(obj, field) -> None:
     "obj",
     [
         rollout(),
+        changed(rollout(), "spec.restartAt", "2026-11-27T00:00:00Z"),
+        changed(rollout(), "spec.analysis", {LIMIT: 0}),
+        changed(
+            changed(changed(rollout(), "spec.template", None), "spec.selector", None), "spec.workloadRef", REFERENCE
+        ),
         canary(),
+        canary(maxSurge=0, maxUnavailable=1),
+        canary(maxUnavailable="50%", dynamicStableScale=True),
         canary(steps=[{"setWeight": 20}, {"pause": {}}, {"pause": {"duration": "1h"}}, {"pause": {"duration": 5}}]),
         canary(steps=[{"setCanaryScale": {"replicas": 1}}, {"analysis": {"templates": [{"templateName": "a"}]}}]),
     ],

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from controllers_world import world
 from rollout_world import Stage, analysis
 
@@ -116,6 +117,49 @@ async def test_going_back_at_once_while_blue_is_there() -> None:
         assert await it.phase() == ("Healthy", "")
         await it.grow(40)
         assert it.sizes() == {1: 3}
+
+
+@pytest.mark.parametrize("replicas", [2, 7])
+async def test_blue_follows_what_is_wanted_while_it_waits_and_is_gone_back_to_at_once(replicas: int) -> None:
+    async with stage(autoPromotionEnabled=False) as it:
+        await it.update(2)
+        await it.promote()
+        await it.spec(replicas=replicas)
+        assert it.sizes() == {1: replicas, 2: replicas}
+        await it.update(1, ready=False)
+        assert it.shown("active") == 1
+        await it.grow(40)
+        assert it.sizes() == {1: replicas}
+
+
+async def test_going_back_is_not_held_when_blue_is_growing_at_that_moment() -> None:
+    async with stage(autoPromotionEnabled=False) as it:
+        await it.update(2)
+        await it.promote()
+        await it.it.client.patch(ROLLOUTS, "default", "web", {"spec": {"replicas": 5}})
+        await it.update(1, ready=False)
+        assert it.shown("active") == 2
+        await it.grow()
+        assert (it.shown("active"), await it.phase()) == (1, ("Healthy", ""))
+
+
+async def test_a_rejected_version_does_not_follow_while_it_waits() -> None:
+    async with stage(autoPromotionEnabled=False, previewReplicaCount=1) as it:
+        await it.update(2)
+        await it.say(abort=True)
+        await it.spec(replicas=6)
+        assert it.sizes() == {1: 6, 2: 1}
+        await it.update(3)
+        assert it.sizes() == {1: 6, 2: 1, 3: 1}
+
+
+async def test_blue_stays_while_nothing_is_wanted() -> None:
+    async with stage() as it:
+        await it.update(2)
+        await it.spec(replicas=0)
+        assert it.sizes() == {1: 3}
+        await it.grow(40)
+        assert it.sizes() == {}
 
 
 async def test_going_back_later_waits_as_any_update_does() -> None:

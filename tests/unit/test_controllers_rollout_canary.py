@@ -12,6 +12,7 @@ from rollout_world import Stage, analysis
 
 from grandstand.controllers.rollout.canary import canary_size, seconds_of, weight_at
 from grandstand.kinds import Object, view
+from grandstand.kinds.resources import ROLLOUTS
 from grandstand.kinds.rollouts import Canary, Pause
 
 STEPS = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": "1m"}}]
@@ -105,6 +106,32 @@ async def test_another_attempt_after_a_failed_analysis_is_judged_anew() -> None:
         assert await it.phase() == ("Paused", "CanaryPauseStep")
 
 
+async def test_another_attempt_is_judged_anew_at_every_step() -> None:
+    steps = [{"setWeight": 20}, {"analysis": analysis()}, {"setWeight": 50}, {"analysis": analysis()}, {"pause": {}}]
+    async with stage(*steps) as it:
+        await it.update(2)
+        await it.judge("1", "Successful")
+        await it.judge("3", "Failed")
+        await it.grow()
+        await it.say(abort=None)
+        assert await shares(it) == (20, 80)
+        await it.judge("1.2", "Successful")
+        assert await shares(it) == (50, 50)
+        await it.judge("3.2", "Successful")
+        assert await it.phase() == ("Paused", "CanaryPauseStep")
+
+
+async def test_another_attempt_has_its_own_analysis_in_the_background() -> None:
+    async with stage(*STEPS, analysis=analysis()) as it:
+        await it.update(2)
+        await it.say(abort=True)
+        assert it.runs()["background"]["status"]["phase"] == "Successful"  # it was ended
+        await it.say(abort=None)
+        assert await shares(it) == (20, 80)
+        await it.judge("background.2", "Failed")
+        assert await shares(it) == (0, 100)
+
+
 async def test_an_abort_begins_at_the_first_step_again() -> None:
     async with stage(*STEPS) as it:
         await it.update(2)
@@ -194,6 +221,54 @@ async def test_the_stable_version_shrinks_with_its_share() -> None:
         assert (await shares(it), it.sizes()) == ((40, 60), {1: 3, 2: 2})
         await it.say(abort=True)
         assert (await shares(it), it.sizes()[1]) == ((0, 100), 5)
+
+
+async def test_within_bounds_the_stable_version_shrinks_as_the_canary_grows() -> None:
+    async with stage(*STEPS, replicas=10, maxSurge=1, maxUnavailable=0) as it:
+        await it.update(2, ready=False)
+        assert (await shares(it), it.sizes()) == ((0, 100), {1: 10, 2: 1})
+        await it.grow()
+        assert (await shares(it), it.sizes()) == ((20, 80), {1: 8, 2: 2})
+        assert await it.phase() == ("Paused", "CanaryPauseStep")
+        await it.promote()
+        await it.grow()
+        assert (await shares(it), it.sizes()) == ((50, 50), {1: 5, 2: 5})
+        await it.grow(70)
+        assert (await it.phase(), it.sizes()) == (("Healthy", ""), {2: 10})
+
+
+async def test_within_bounds_the_share_goes_with_the_pods() -> None:
+    async with stage({"setWeight": 50}, {"pause": {}}, replicas=4, maxSurge=0, maxUnavailable=1) as it:
+        await it.update(2, ready=False)
+        assert (await shares(it), it.sizes()) == ((0, 100), {1: 3, 2: 1})
+        await it.it.make_ready()
+        await it.it.settle()
+        assert (await shares(it), it.sizes()) == ((33, 67), {1: 2, 2: 2})
+        await it.grow()
+        assert await shares(it) == (50, 50)
+
+
+async def test_within_bounds_an_abort_is_rolled_back() -> None:
+    async with stage({"setWeight": 50}, {"pause": {}}, replicas=4, maxSurge=1, maxUnavailable=0) as it:
+        await it.update(2)
+        assert it.sizes() == {1: 2, 2: 2}
+        await it.it.client.patch(ROLLOUTS, "default", "web", {"status": {"abort": True}}, subresource="status")
+        await it.it.settle()
+        assert (await shares(it), it.sizes()) == ((50, 50), {1: 3, 2: 2})
+        await it.grow()
+        assert (await shares(it), it.sizes()) == ((0, 100), {1: 4})
+        assert (await it.phase())[0] == "Degraded"
+
+
+async def test_within_bounds_a_third_version_serves_until_it_is_not_needed() -> None:
+    async with stage({"setWeight": 50}, {"pause": {}}, replicas=4, maxSurge=1, maxUnavailable=0) as it:
+        await it.update(2)
+        await it.update(3, ready=False)
+        assert (await named(it), it.sizes()) == ({}, {1: 2, 2: 2, 3: 1})
+        await it.grow()
+        assert (await shares(it), it.sizes()) == ((50, 50), {1: 2, 3: 2})
+        await it.update(1)
+        assert (await it.phase(), it.sizes()) == (("Healthy", ""), {1: 4})
 
 
 async def test_services_of_one_version_each() -> None:

@@ -14,9 +14,9 @@ SCALE = Resource("autoscaling", "v1", "scales", "Scale")
 
 
 def scale_of(obj: Object) -> Object:
-    """The Scale of a Deployment or ReplicaSet."""
+    """The Scale of a Deployment, ReplicaSet or Rollout; one with a `workloadRef` has its selector in its status."""
     meta, spec = obj["metadata"], obj["spec"]
-    selector = selector_text(spec.get("selector", {}))
+    selector = selector_text(spec.get("selector") or {}) or obj.get("status", {}).get("selector", "")
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     return {
         "kind": SCALE.kind,

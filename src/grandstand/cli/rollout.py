@@ -1,4 +1,4 @@
-"""`grandstand rollout`: promote, abort, retry and undo the updates of Rollouts, and see how they stand."""
+"""`grandstand rollout`: promote, abort, retry, undo and restart Rollouts, and see how they stand."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ import click
 
 from grandstand.client import PatchType
 from grandstand.client.remote import RemoteClient
+from grandstand.clock import SystemClock, rfc3339
 from grandstand.errors import BadRequest
 from grandstand.kinds import Object
 from grandstand.kinds.resources import REPLICA_SETS, ROLLOUTS
+from grandstand.kinds.rollouts import duration_seconds
 
 from .objects import call
 from .options import data_option, namespace_option, option, output_option
-from .rollout_view import DONE, phase_of, shown, summary, template_to_undo_to
+from .rollout_view import DONE, past, phase_of, shown, shown_past, summary, template_to_undo_to
 
 Work = Callable[[RemoteClient, Object], Coroutine[Any, Any, None]]
 
 
 @click.group()
 def rollout() -> None:
-    """Promote, abort, retry and undo the updates of Rollouts (argoproj.io/v1alpha1)."""
+    """Promote, abort, retry and undo the updates of Rollouts (argoproj.io/v1alpha1), and restart their Pods."""
 
 
 @rollout.command()
@@ -109,6 +111,25 @@ def undo(data: Path, namespace: str, to_revision: int | None, name: str) -> None
 @rollout.command()
 @data_option
 @namespace_option
+@option("--in", "delay", help="When to begin, from now: seconds, or e.g. 30s, 5m or 1h30m.", default="0")
+@click.argument("name")
+def restart(data: Path, namespace: str, delay: str, name: str) -> None:
+    """Replace all Pods by new ones of the same version, a few at a time."""
+
+    async def run(client: RemoteClient, found: Object) -> None:
+        try:
+            at = rfc3339(SystemClock().now() + duration_seconds(delay))
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+        await _spec(client, namespace, name, {"restartAt": at})
+        click.echo(f"rollout/{name} restarts at {at}")
+
+    _with(data, namespace, name, run)
+
+
+@rollout.command()
+@data_option
+@namespace_option
 @click.argument("name")
 def pause(data: Path, namespace: str, name: str) -> None:
     """Let an update stand still where it is."""
@@ -147,6 +168,22 @@ def status(data: Path, namespace: str, watch: bool, output: str | None, name: st
                     break
         if phase == "Degraded":
             sys.exit(1)
+
+    _with(data, namespace, name, run)
+
+
+@rollout.command()
+@data_option
+@namespace_option
+@option("--revision", type=click.IntRange(min=1), help="Show the template of this revision.")
+@output_option("json")
+@click.argument("name")
+def history(data: Path, namespace: str, revision: int | None, output: str | None, name: str) -> None:
+    """Show the revisions that there are to go back to, or one of them whole."""
+
+    async def run(client: RemoteClient, found: Object) -> None:
+        made = past(found, await _replica_sets(client, found), revision)
+        click.echo(json.dumps(made, indent=2) if output == "json" else shown_past(made))
 
     _with(data, namespace, name, run)
 

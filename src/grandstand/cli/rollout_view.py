@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import yaml
 
 from grandstand.errors import BadRequest
 from grandstand.kinds import Object
@@ -45,11 +47,36 @@ def shown(found: dict[str, Any]) -> str:
     lines = [f"{name + ':':<11}{value}" for name, value in head]
     lines += ["", f"{'REVISION':<10}{'HASH':<12}{'PODS':<8}{'ROLE':<26}IMAGES"]
     for each in found["revisions"]:
-        weight = f" {each['weight']}%" if each["weight"] is not None else ""
-        role = ", ".join(each["roles"]) + weight
         pods = f"{each['ready']}/{each['replicas']}"
-        lines.append(f"{each['revision']:<10}{each['hash']:<12}{pods:<8}{role:<26}{', '.join(each['images'])}")
+        lines.append(f"{each['revision']:<10}{each['hash']:<12}{pods:<8}{_role(each):<26}{', '.join(each['images'])}")
     return "\n".join(lines)
+
+
+def past(rollout: Object, replica_sets: Iterable[Object], revision: int | None) -> dict[str, Any]:
+    """The revisions, oldest first, as they are printed with `-o json`; of one, the template, too. Raises BadRequest."""
+    status, ordered = rollout.get("status") or {}, newest_first(replica_sets)
+    chosen = ordered[::-1] if revision is None else [_of_revision(ordered, revision)]
+    revisions = [
+        _revision(each, status)
+        | {"created": each["metadata"].get("creationTimestamp", "")}
+        | ({} if revision is None else {"template": own_template(each)})
+        for each in chosen
+    ]
+    return {"name": rollout["metadata"]["name"], "namespace": rollout["metadata"]["namespace"], "revisions": revisions}
+
+
+def shown_past(found: dict[str, Any]) -> str:
+    """The same for people."""
+    lines = [f"{'REVISION':<10}{'HASH':<12}{'CREATED':<22}{'ROLE':<26}IMAGES"]
+    for each in found["revisions"]:
+        images = ", ".join(each["images"])
+        lines.append(f"{each['revision']:<10}{each['hash']:<12}{each['created']:<22}{_role(each):<26}{images}")
+    templates = [each["template"] for each in found["revisions"] if "template" in each]
+    return "\n".join([*lines, *("\n" + yaml.safe_dump({"template": each}).rstrip() for each in templates)])
+
+
+def _role(revision: Object) -> str:
+    return ", ".join(revision["roles"]) + (f" {revision['weight']}%" if revision["weight"] is not None else "")
 
 
 def newest_first(replica_sets: Iterable[Object]) -> list[Object]:
@@ -66,11 +93,20 @@ def template_to_undo_to(replica_sets: Iterable[Object], revision: int | None) ->
     ordered = newest_first(replica_sets)
     if revision is None and len(ordered) < 2:
         raise BadRequest("there is no revision before this one to go back to")
-    found = ordered[1] if revision is None else next((e for e in ordered if revision_of(e) == revision), None)
+    return own_template(ordered[1] if revision is None else _of_revision(ordered, revision))
+
+
+def _of_revision(ordered: Sequence[Object], revision: int) -> Object:
+    found = next((each for each in ordered if revision_of(each) == revision), None)
     if found is None:
         there = ", ".join(str(revision_of(each)) for each in ordered)
         raise BadRequest(f"there is no revision {revision}: there are {there}")
-    template: Object = found["spec"]["template"]
+    return found
+
+
+def own_template(replica_set: Object) -> Object:
+    """The template as it stood in the Rollout."""
+    template: Object = replica_set["spec"]["template"]
     labels = {name: value for name, value in template["metadata"]["labels"].items() if name != ROLLOUT_HASH}
     return template | {"metadata": template["metadata"] | {"labels": labels}}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from .meta import Condition, LabelSelector, Meta, Object, View
+from .meta import Condition, LabelSelector, Meta, Object, View, label_selector_in
 
 PERIOD_ANNOTATION = "autoscaling.grandstand.dev/period"
 """How often an HPA is looked at, e.g. `15s`; without it, as often as the engine says."""
@@ -114,7 +114,14 @@ class Scale:
 
 
 def scale_in(obj: Object) -> Scale:
-    """The scale of a Deployment, a ReplicaSet, or whatever else has replicas and a selector."""
+    """The scale of a Deployment, a ReplicaSet, or whatever else has replicas and a selector.
+
+    A Rollout that takes its template from a Deployment has the selector only in its status, as text.
+    """
     spec, status = obj["spec"], obj.get("status") or {}
-    selector = msgspec.convert(spec.get("selector") or {}, LabelSelector)
+    if spec.get("selector"):
+        selector = msgspec.convert(spec["selector"], LabelSelector)
+    else:
+        text = status.get("selector")
+        selector = label_selector_in(text if isinstance(text, str) else "")
     return Scale(spec.get("replicas", 1), status.get("replicas", 0), selector)

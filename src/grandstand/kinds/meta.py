@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import msgspec
@@ -77,6 +78,27 @@ class LabelSelectorRequirement(View, frozen=True):
 class LabelSelector(View, frozen=True):
     match_labels: dict[str, str] = {}
     match_expressions: list[LabelSelectorRequirement] = []
+
+
+_SETS = re.compile(r"(.+) (in|notin) \((.*)\)")
+
+
+def label_selector_in(text: str) -> LabelSelector:
+    """The LabelSelector of its text in a status: `key=value`, `key in (a,b)`, `key notin (a,b)`, `key`, `!key`."""
+    labels: dict[str, str] = {}
+    expressions: list[LabelSelectorRequirement] = []
+    for clause in filter(None, re.split(r",(?![^(]*\))", text)):
+        if found := _SETS.fullmatch(clause):
+            operator = "In" if found[2] == "in" else "NotIn"
+            expressions.append(LabelSelectorRequirement(key=found[1], operator=operator, values=found[3].split(",")))
+        elif "=" in clause:
+            key, _, value = clause.partition("=")
+            labels[key] = value
+        else:
+            key = clause.removeprefix("!")
+            operator = "Exists" if key == clause else "DoesNotExist"
+            expressions.append(LabelSelectorRequirement(key=key, operator=operator))
+    return LabelSelector(match_labels=labels, match_expressions=expressions)
 
 
 def key_of(obj: Object) -> Key:

@@ -18,6 +18,10 @@ GATEWAY_PLUGIN = "grandstand.dev/gateway"
 GATEWAY_METRICS = ("error_share", "errors_per_second", "latency_seconds", "requests_in_flight", "requests_per_second")
 ARGUMENT = re.compile(r"\{\{\s*args\.([\w.-]+)\s*\}\}")
 """Where an analysis asks for an argument."""
+MAX_SURGE = MAX_UNAVAILABLE = "25%"
+"""The bounds of a canary that are not given where the other is."""
+RUNS_KEPT = 5
+"""How many AnalysisRuns that are over are kept of each sort, unless a Rollout says otherwise."""
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
@@ -85,8 +89,8 @@ class Canary(View, frozen=True):
     canary_service: str = ""
     steps: list[CanaryStep] = []
     analysis: AnalysisReference | None = None
-    max_surge: int | str = "25%"
-    max_unavailable: int | str = "25%"
+    max_surge: int | str | None = None
+    max_unavailable: int | str | None = None
     dynamic_stable_scale: bool = False
     scale_down_delay_seconds: int = 30
     abort_scale_down_delay_seconds: int = 30
@@ -104,6 +108,19 @@ class WorkloadReference(View, frozen=True):
     scale_down: str = "never"
 
 
+class AnalysisHistory(View, frozen=True):
+    successful_run_history_limit: int | None = None
+    unsuccessful_run_history_limit: int | None = None
+
+    @property
+    def successful(self) -> int:
+        return RUNS_KEPT if self.successful_run_history_limit is None else self.successful_run_history_limit
+
+    @property
+    def unsuccessful(self) -> int:
+        return RUNS_KEPT if self.unsuccessful_run_history_limit is None else self.unsuccessful_run_history_limit
+
+
 class RolloutSpec(View, frozen=True):
     strategy: RolloutStrategy = RolloutStrategy()
     selector: LabelSelector = LabelSelector()
@@ -116,6 +133,7 @@ class RolloutSpec(View, frozen=True):
     progress_deadline_abort: bool = False
     paused: bool = False
     restart_at: str | None = None
+    analysis: AnalysisHistory = AnalysisHistory()
 
 
 class PauseCondition(View, frozen=True):

@@ -68,7 +68,7 @@ def _check_rolling_update(rolling: Object, path: str) -> Causes:
     for key in ("maxUnavailable", "maxSurge"):
         yield from check_amount(rolling.get(key, 0), f"{path}.{key}")
     unavailable, surge = rolling.get("maxUnavailable", 0), rolling.get("maxSurge", 0)
-    if _is_zero(unavailable) and _is_zero(surge):
+    if is_zero(unavailable) and is_zero(surge):
         yield invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
     if isinstance(unavailable, str) and is_percent(unavailable) and int(unavailable[:-1]) > 100:
         yield invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%")
@@ -82,7 +82,7 @@ def check_amount(amount: Any, path: str) -> Causes:
         yield invalid(path, amount, "must be greater than or equal to 0")
 
 
-def _is_zero(amount: Any) -> bool:
+def is_zero(amount: Any) -> bool:
     return int(amount[:-1]) == 0 if isinstance(amount, str) and is_percent(amount) else amount == 0
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from grandstand.kinds import Object
 from grandstand.kinds.rollouts import duration_seconds
 
-from .deployments import check_amount
+from .deployments import check_amount, is_zero
 from .fields import (
     Causes,
     check_choice,
@@ -33,9 +32,7 @@ _REFUSED_ANALYSIS = {
     "analysisRunMetadata": _ON_CLUSTER,
 }
 _REFUSED = {
-    "restartAt": "Pods are not started anew by it: change the template, for example an annotation in it",
     "rollbackWindow": f"{_ON_CLUSTER}: a version that still runs is always switched back to at once",
-    "analysis": f"{_ON_CLUSTER}: finished AnalysisRuns go with their ReplicaSet",
 }
 _NO_METADATA = "labels and annotations cannot change while Pods run: put them into the template"
 _NO_ANTI_AFFINITY = "there is one machine: leave it out"
@@ -78,6 +75,8 @@ def _check(rollout: Object) -> Causes:
     yield from check_non_negative(
         spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"
     )
+    limits = ("successfulRunHistoryLimit", "unsuccessfulRunHistoryLimit")
+    yield from check_non_negative(part(spec, "analysis"), "spec.analysis", *limits)
     if spec.get("workloadRef") is None:
         yield from check_selector(spec, "spec", "rollout")
         yield from check_template(spec, "spec", "ReplicaSet")
@@ -105,7 +104,7 @@ def _check_workload(spec: Object) -> Causes:
     if not reference.get("name"):
         yield required("spec.workloadRef.name")
     if reference.get("scaleDown") is not None:
-        yield from check_choice(reference, "scaleDown", "spec.workloadRef", ("never",))
+        yield from check_choice(reference, "scaleDown", "spec.workloadRef", ("never", "onsuccess", "progressively"))
 
 
 def _check_blue_green(strategy: Object, path: str) -> Causes:
@@ -128,12 +127,26 @@ def _check_canary(strategy: Object, path: str) -> Causes:
     if stable and stable == canary:
         yield invalid(f"{path}.canaryService", canary, "must be another Service than stableService")
     yield from check_non_negative(strategy, path, *_SECONDS[:2])
-    for key in ("maxSurge", "maxUnavailable"):
-        yield from check_amount(strategy.get(key, 0), f"{path}.{key}")
+    yield from _check_bounds(strategy, path)
     if strategy.get("analysis") is not None:
         yield from _check_analysis(strategy["analysis"], f"{path}.analysis")
     for where, step in indexed(strategy, "steps", path):
         yield from _check_step(step, where)
+
+
+def _check_bounds(strategy: Object, path: str) -> Causes:
+    given = {key: strategy[key] for key in ("maxSurge", "maxUnavailable") if strategy.get(key) is not None}
+    for key, amount in given.items():
+        yield from check_amount(amount, f"{path}.{key}")
+    if len(given) == 2 and all(map(is_zero, given.values())):
+        yield invalid(f"{path}.maxUnavailable", given["maxUnavailable"], "may not be 0 when `maxSurge` is 0")
+    scales = any(step.get("setCanaryScale") is not None for step in items(strategy, "steps"))
+    by_weight = {"dynamicStableScale": bool(strategy.get("dynamicStableScale")), "setCanaryScale": scales}
+    if "maxSurge" in given and any(by_weight.values()):
+        why = next(key for key, given_too in by_weight.items() if given_too)
+        yield forbidden(
+            f"{path}.maxSurge", f"it bounds nothing where `{why}` says how many Pods there are: leave it out"
+        )
 
 
 def _check_step(step: Object, path: str) -> Causes:
@@ -191,19 +204,11 @@ def _check_update(new: Object, old: Object) -> Causes:
     return check_unchanged(part(new, "spec"), part(old, "spec"), "spec", "selector")
 
 
-def _warn(rollout: Object) -> Iterator[str]:
-    yield from workload_warnings(rollout)
-    canary = part(part(part(rollout, "spec"), "strategy"), "canary")
-    for key in ("maxSurge", "maxUnavailable"):
-        if canary.get(key) is not None:
-            yield f"spec.strategy.canary.{key} has no effect: the gateway keeps the weights, so no Pods are taken away"
-
-
 RULES = KindRules(
     default=_default,
     check=_check,
     check_update=_check_update,
     initial_status=lambda rollout: {},
     has_generation=True,
-    warn=_warn,
+    warn=workload_warnings,
 )

@@ -88,7 +88,7 @@ ROLLOUT_SPEC = struct(
     paused=BOOLEAN,
     restartAt=TIME,
     rollbackWindow=ANYTHING,
-    analysis=ANYTHING,
+    analysis=struct(successfulRunHistoryLimit=INTEGER, unsuccessfulRunHistoryLimit=INTEGER),
     strategy=struct(blueGreen=BLUE_GREEN, canary=CANARY),
 )
 METRIC = struct(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from grandstand.controllers.ownership import controller_reference
-from grandstand.kinds import Object, Rollout
+from grandstand.kinds import AnalysisRun, Object, Rollout
 from grandstand.kinds.resources import ANALYSIS_RUNS, ROLLOUTS
 from grandstand.kinds.rollouts import ROLLOUT_HASH, AnalysisReference, AnalysisStatus
 
@@ -15,6 +15,10 @@ from .plan import Plan, Situation, Wish
 from .versions import next_revision, revision_of
 
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
+
+
+SPENT = "rollout.grandstand.dev/spent"
+"""On AnalysisRuns of an attempt that was aborted."""
 
 
 class Verdict(StrEnum):
@@ -74,12 +78,26 @@ def run_name(situation: Situation, recorded: AnalysisStatus | None, suffix: str)
     # A version that is rolled out again gets its new number only after this look.
     revision = max(revision_of(situation.new), next_revision(situation.versions))
     first = f"{situation.wanted.metadata.name}-{situation.new_hash}-{revision}-{suffix}"
-    if recorded is None or not recorded.name.startswith(first):
-        return first
-    if _VERDICTS.get(recorded.status) is not Verdict.BAD:
-        return recorded.name
-    number = recorded.name.removeprefix(first).removeprefix(".")
-    return f"{first}.{int(number or 1) + 1}"
+    known = {number: run for name, run in situation.runs.items() if (number := _attempt(name, first))}
+    # One that failed has aborted the update: who asks for it again has tried again.
+    failed = recorded.name if recorded is not None and _VERDICTS.get(recorded.status) is Verdict.BAD else ""
+    counting = [number for number, run in known.items() if not is_spent(run) and run.metadata.name != failed]
+    last = max([*known, _attempt(recorded.name, first) if recorded is not None else 0], default=0)
+    number = max(counting, default=last + 1)
+    return first if number == 1 else f"{first}.{number}"
+
+
+def _attempt(name: str, first: str) -> int:
+    """Which attempt a run is of, by its name; 0 for one of something else."""
+    if name == first:
+        return 1
+    number = name.removeprefix(f"{first}.")
+    return int(number) if number != name and number.isdecimal() else 0
+
+
+def is_spent(run: AnalysisRun) -> bool:
+    """Whether it was of an attempt that was aborted, and says nothing about the next one."""
+    return SPENT in run.metadata.annotations
 
 
 def run_from(

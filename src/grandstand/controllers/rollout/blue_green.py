@@ -6,7 +6,8 @@
     stable             analysed again, or at once; blue goes after its delay
     aborted            back to the stable version, with another write; green goes after its delay
 
-A version that still runs at full size because it served a moment ago is switched back to without pause and analysis.
+A version that still runs because it served a moment ago is as large as is wanted now, and is switched back to without
+pause and analysis.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from grandstand.kinds.rollouts import BlueGreen
 
 from .analyses import Verdict, judged
 from .plan import Plan, Situation, paused_for
-from .versions import deadline_of, hash_of, is_available, served_just_now
+from .versions import deadline_of, hash_of, is_available, is_leaving, served_just_now
 
 PAUSE = "BlueGreenPause"
 CUTOVER = "active service cutover pending"
@@ -46,7 +47,8 @@ def plan_for(situation: Situation, strategy: BlueGreen) -> Plan:
 
 def _go_on(plan: Plan, situation: Situation, strategy: BlueGreen, own: Object) -> None:
     new, wished = situation.new, situation.wanted.spec.replicas
-    fast = situation.first or situation.state.promote_full or _served_just_now(situation)
+    leaving = is_leaving(new)
+    fast = situation.first or situation.state.promote_full or leaving or _served_just_now(situation)
     promoted = situation.selected(strategy.active_service) == situation.new_hash
     checked = fast or promoted or situation.state.blue_green.scale_up_preview_check_point
     size = wished if checked or strategy.preview_replica_count is None else strategy.preview_replica_count
@@ -54,7 +56,7 @@ def _go_on(plan: Plan, situation: Situation, strategy: BlueGreen, own: Object) -
         plan.keep(new, wished)
         _after_promotion(plan, situation, strategy, own, fast=fast)
         return
-    plan.keep(new, size)
+    plan.keep(new, size, as_leaving=leaving)
     if not _is_ready(new, size, strategy):
         plan.waiting = NOT_READY
         own["scaleUpPreviewCheckPoint"] = checked or None
@@ -67,7 +69,7 @@ def _go_on(plan: Plan, situation: Situation, strategy: BlueGreen, own: Object) -
     if situation.wanted.spec.paused:
         plan.waiting = "manually paused"
         return
-    plan.keep(new, wished)
+    plan.keep(new, wished, as_leaving=leaving)
     if not _is_ready(new, wished, strategy):
         plan.waiting = NOT_READY
         return

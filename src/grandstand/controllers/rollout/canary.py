@@ -1,28 +1,30 @@
 """Give a new version a growing share of the requests, step by step. Pure.
 
 The share is exact, for the gateway keeps it by weights, whatever the number of Pods is; the canary has as many Pods as
-its share needs, the stable version keeps all of its own (or the rest, with `dynamicStableScale`).
+its share needs, the stable version keeps all of its own (or the rest, with `dynamicStableScale`). With `maxSurge` or
+`maxUnavailable` one shrinks as the other grows, and the share goes with the Pods until they are as many as it needs.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from grandstand.kinds import Object
+from grandstand.controllers.deployment.arithmetic import Limits
+from grandstand.kinds import Object, ReplicaSet
 from grandstand.kinds.rollouts import Canary, CanaryStep, Pause, SetCanaryScale, duration_seconds
 
 from .analyses import Verdict, judged
+from .bounds import WHOLE, Count, Targets, limits_of, next_sizes, share, targets
 from .plan import Plan, Situation, paused_for
 from .versions import deadline_of, hash_of, is_available, served_just_now
 
 PAUSE = "CanaryPauseStep"
 INCONCLUSIVE = "InconclusiveAnalysisRun"
 NOT_READY = "more replicas need to be updated"
-WHOLE = 100
 
 
 def plan_for(situation: Situation, strategy: Canary) -> Plan:
@@ -88,19 +90,56 @@ def seconds_of(pause: Pause) -> float | None:
 def _step(plan: Plan, situation: Situation, strategy: Canary, index: int, own: Object) -> tuple[int, int]:
     """Do one step, and count it when it is done; the next follows at once, for the status has changed."""
     steps, step = strategy.steps, strategy.steps[index]
-    weight, wished = weight_at(steps, index), situation.wanted.spec.replicas
+    weight = weight_at(steps, index)
+    meanwhile = _approached(plan, situation, strategy, index, weight)
+    if meanwhile is not None:
+        plan.waiting = NOT_READY
+        return index, meanwhile
+    if situation.wanted.spec.paused:
+        plan.waiting = "manually paused"
+        return index, weight
+    return (index + 1 if _is_done(plan, situation, step, index, own) else index), weight
+
+
+def _approached(plan: Plan, situation: Situation, strategy: Canary, index: int, weight: int) -> int | None:
+    """Have the Pods that a weight needs. What is given until they are there; None when they are."""
+    steps, wished = strategy.steps, situation.wanted.spec.replicas
+    if (limits := limits_of(strategy, wished)) is not None:
+        return _bounded(plan, situation, limits, weight)
     size = canary_size(steps, index, wished, weight)
     before = weight_at(steps, index - 1) if index else 0
     plan.keep(situation.new, size)
     _keep_stable(plan, situation, strategy, before)
     if not is_available(situation.new, size):
-        plan.waiting = NOT_READY
-        return index, before
+        return before
     _keep_stable(plan, situation, strategy, weight)
-    if situation.wanted.spec.paused:
-        plan.waiting = "manually paused"
-        return index, weight
-    return (index + 1 if _is_done(plan, situation, step, index, own) else index), weight
+    return None
+
+
+def _bounded(plan: Plan, situation: Situation, limits: Limits, weight: int) -> int | None:
+    """The same within bounds: then it has come there when the others have shrunk, too."""
+    new, stable, wished = situation.new, situation.stable, situation.wanted.spec.replicas
+    others = [each for each in situation.versions.old if each is not stable]
+    goal = targets(wished, weight, limits.surge) if stable is not None else Targets(wished, 0)
+    counts = [_count(each) for each in (new, stable, *others)]
+    sizes = next_sizes(wished, limits, goal, counts[0], counts[1], counts[2:])
+    plan.keep(new, sizes.canary)
+    if stable is not None:
+        plan.keep(stable, sizes.stable)
+    for each, size in zip(others, sizes.others, strict=True):
+        plan.keep(each, size)
+    there = counts[0].size == goal.canary and is_available(new, goal.canary) and counts[1].size == goal.stable
+    if there and not any(each.size or each.available for each in counts[2:]):
+        return None
+    return share(_weight_now(situation), weight, counts[0], counts[1])
+
+
+def _count(replica_set: ReplicaSet | None) -> Count:
+    return Count() if replica_set is None else Count(replica_set.spec.replicas, replica_set.status.available_replicas)
+
+
+def _weight_now(situation: Situation) -> int:
+    return int(((situation.state.canary.weights or {}).get("canary") or {}).get("weight") or 0)
 
 
 def _is_done(plan: Plan, situation: Situation, step: CanaryStep, index: int, own: Object) -> bool:
@@ -128,13 +167,10 @@ def _is_done(plan: Plan, situation: Situation, step: CanaryStep, index: int, own
 
 def _last(plan: Plan, situation: Situation, strategy: Canary) -> int:
     """Every step is done: the new version gets everything, as soon as it has all its Pods."""
-    wished = situation.wanted.spec.replicas
-    plan.keep(situation.new, wished)
-    if not is_available(situation.new, wished):
+    meanwhile = _approached(plan, situation, strategy, len(strategy.steps), WHOLE)
+    if meanwhile is not None:
         plan.waiting = NOT_READY
-        before = weight_at(strategy.steps, len(strategy.steps) - 1) if strategy.steps else 0
-        _keep_stable(plan, situation, strategy, before)
-        return before
+        return meanwhile
     plan.status |= {
         "stableRS": situation.new_hash,
         "pauseConditions": None,
@@ -148,10 +184,15 @@ def _aborted(plan: Plan, situation: Situation, strategy: Canary) -> int:
     """All requests go to the stable version at once; the canary goes after its delay."""
     assert situation.stable is not None
     plan.runs.clear()
-    plan.keep(situation.stable, situation.wanted.spec.replicas)
-    if strategy.dynamic_stable_scale and not is_available(situation.stable, situation.wanted.spec.replicas):
+    wished = situation.wanted.spec.replicas
+    if (limits := limits_of(strategy, wished)) is not None:
+        meanwhile = _bounded(plan, situation, limits, 0)
+        plan.waiting = "" if meanwhile is None else NOT_READY
+        return meanwhile or 0
+    plan.keep(situation.stable, wished)
+    if strategy.dynamic_stable_scale and not is_available(situation.stable, wished):
         plan.waiting = NOT_READY  # the canary helps out until the others are back
-        return int(((situation.state.canary.weights or {}).get("canary") or {}).get("weight") or 0)
+        return _weight_now(situation)
     if strategy.abort_scale_down_delay_seconds:
         plan.retire(situation, situation.new, strategy.abort_scale_down_delay_seconds)
     return 0
@@ -177,7 +218,10 @@ def _keep_stable(plan: Plan, situation: Situation, strategy: Canary, weight: int
 
 def _weights(situation: Situation, strategy: Canary, weight: int) -> Object | None:
     """What the gateway reads, as long as there is another version that has Pods: it gives nothing to one not named."""
+    others = [each for each in situation.versions.old if each is not situation.stable]
     if not any(each.spec.replicas or each.status.replicas for each in situation.versions.old):
+        return None
+    if is_unweighted(strategy, situation.wanted.spec.replicas, others):
         return None
     if situation.stable is None:
         return {"canary": None, "stable": _share(situation.new_hash, WHOLE, strategy.stable_service)}
@@ -185,6 +229,11 @@ def _weights(situation: Situation, strategy: Canary, weight: int) -> Object | No
         "canary": _share(situation.new_hash, weight, strategy.canary_service),
         "stable": _share(hash_of(situation.stable), WHOLE - weight, strategy.stable_service),
     }
+
+
+def is_unweighted(strategy: Canary, replicas: int, others: Iterable[ReplicaSet]) -> bool:
+    """Whether every Pod gets the same: within bounds, as long as those of a third version are needed to serve."""
+    return limits_of(strategy, replicas) is not None and any(each.status.available_replicas for each in others)
 
 
 def _share(version: str, weight: int, service: str) -> Object:
@@ -205,6 +254,8 @@ def _show(plan: Plan, situation: Situation, strategy: Canary, weight: int) -> No
 
 def _retire_others(plan: Plan, situation: Situation, strategy: Canary) -> None:
     finished = plan.status.get("stableRS") == situation.new_hash
+    if limits_of(strategy, situation.wanted.spec.replicas) is not None:
+        return  # they are within the bounds
     for each in situation.versions.old:
         if each is situation.stable and not finished:
             continue

@@ -9,7 +9,7 @@ from grandstand.clock import parse_time, rfc3339
 from grandstand.kinds import AnalysisRun, Object, ReplicaSet, Rollout, Service
 from grandstand.kinds.rollouts import ROLLOUT_HASH, AnalysisReference, RolloutStatus
 
-from .versions import Versions, deadline_of, hash_of
+from .versions import SERVED, Versions, deadline_of, hash_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +87,24 @@ class Plan:
         elif deadline is None and delay_seconds > 0:
             self.deadlines[name] = situation.now + delay_seconds
             self.come_again(delay_seconds)
+            self._follow(situation, replica_set)
         elif deadline is None or deadline <= situation.now:
             self.sizes[name] = 0
             self.deadlines[name] = None
         else:
             self.come_again(deadline - situation.now)
+            self._follow(situation, replica_set)
 
-    def keep(self, replica_set: ReplicaSet, replicas: int) -> None:
-        """Have a version serve with so many Pods."""
-        if deadline_of(replica_set) is not None:
+    def _follow(self, situation: Situation, replica_set: ReplicaSet) -> None:
+        """Have a version that may be gone back to at once as large as is wanted now; at zero there is none to go to."""
+        served = SERVED in replica_set.metadata.annotations or hash_of(replica_set) == situation.state.stable_rs
+        wished = situation.wanted.spec.replicas
+        if served and wished and replica_set.spec.replicas != wished:
+            self.sizes[replica_set.metadata.name] = wished
+
+    def keep(self, replica_set: ReplicaSet, replicas: int, *, as_leaving: bool = False) -> None:
+        """Have a version serve with so many Pods; `as_leaving`: what shows that it served a moment ago stays."""
+        if deadline_of(replica_set) is not None and not as_leaving:
             self.deadlines[replica_set.metadata.name] = None
         if replica_set.spec.replicas != replicas:
             self.sizes[replica_set.metadata.name] = replicas

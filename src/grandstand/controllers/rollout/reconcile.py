@@ -9,15 +9,18 @@ from grandstand import selectors
 from grandstand.clock import rfc3339
 from grandstand.controllers.ownership import claim
 from grandstand.errors import GrandstandError, Invalid
-from grandstand.kinds import AnalysisRun, Object, ReplicaSet, Rollout, Service
-from grandstand.kinds.resources import ANALYSIS_RUNS, REPLICA_SETS, ROLLOUTS, SERVICES
+from grandstand.kinds import AnalysisRun, Deployment, Object, Pod, ReplicaSet, Rollout, Service
+from grandstand.kinds.resources import ANALYSIS_RUNS, PODS, REPLICA_SETS, ROLLOUTS, SERVICES
 from grandstand.kinds.rollouts import ROLLOUT_HASH
 from grandstand.reconcile.actions import Action, Again, Create, Delete, Emit, InBatches, Patch
 
 from . import blue_green, canary
-from .analyses import NoTemplate, run_from
+from .analyses import SPENT, NoTemplate, is_spent, run_from
+from .bounds import WHOLE
+from .history import outlived
 from .plan import FORGOTTEN, Plan, Situation, fresh
 from .report import Phase, invalid, report
+from .restart import restart
 from .versions import (
     DEADLINE,
     REVISION,
@@ -31,12 +34,14 @@ from .versions import (
     revision_of,
     versions_of,
 )
+from .workload import replicas_for, scaled
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """`candidates`: the ReplicaSets that it owns, and orphans beside it. `namesake`: whoever has the name that its next
-    ReplicaSet would get. `problem`: why nothing can be done. `raw` is the whole Rollout as JSON."""
+    ReplicaSet would get. `pods`: all of its Pods, where they are to be started anew. `workload`: the Deployment
+    that its template is from. `problem`: why nothing can be done. `raw` is the whole Rollout as JSON."""
 
     raw: Object
     candidates: Sequence[ReplicaSet]
@@ -44,6 +49,8 @@ class Seen:
     services: Mapping[str, Service]
     runs: Sequence[AnalysisRun]
     templates: Mapping[tuple[str, bool], Object]
+    pods: Sequence[Pod]
+    workload: Deployment | None
     problem: str
     now: float
 
@@ -93,13 +100,16 @@ def _created(wanted: Rollout, seen: Seen, versions: Versions) -> list[Action]:
 
 def _weights(wanted: Rollout, versions: Versions) -> Object:
     """Before the canary's first Pod is there, the gateway knows that it gets nothing."""
-    stable = versions.of_hash(wanted.status.stable_rs)
-    if wanted.spec.strategy.canary is None or stable is None:
+    stable, strategy = versions.of_hash(wanted.status.stable_rs), wanted.spec.strategy.canary
+    if strategy is None or stable is None:
         return {"blueGreen": dict.fromkeys(_OF_AN_UPDATE)}
-    weights = {
+    others = [each for each in versions.old if each is not stable]
+    weights: Object | None = {
         "canary": {"podTemplateHash": new_hash(wanted), "weight": 0},
-        "stable": {"podTemplateHash": hash_of(stable), "weight": canary.WHOLE},
+        "stable": {"podTemplateHash": hash_of(stable), "weight": WHOLE},
     }
+    if canary.is_unweighted(strategy, wanted.spec.replicas, others):
+        weights = None
     return {"canary": {"weights": weights, **dict.fromkeys(_OF_A_CANARY)}}
 
 
@@ -123,11 +133,22 @@ def _carried_on(wanted: Rollout, seen: Seen, versions: Versions) -> list[Action]
         _abort_when_late(situation, plan)
     actions: list[Action] = [*_sized(seen, versions, plan), *_renumbered(versions), *_switched(wanted, seen, plan)]
     actions += _analysed(wanted, seen, situation, plan)
-    told = report(wanted, versions, plan, seen.raw.get("status") or {}, seen.now)
+    again = restart(wanted, versions, seen.pods, seen.now)
+    actions += (Delete(PODS, pod.metadata.key, pod.metadata.uid) for pod in again.pods)
+    if again.over:
+        plan.status["restartedAt"] = wanted.spec.restart_at
+    before = seen.raw.get("status") or {}
+    told = report(wanted, versions, plan, before, seen.now)
+    if seen.workload is not None:
+        healthy = told.status["phase"] == Phase.HEALTHY
+        replicas = replicas_for(wanted, versions, seen.workload, healthy=healthy)
+        actions += scaled(seen.raw, seen.workload, replicas, healthy=healthy)
     reset = {**FORGOTTEN, **_weights(wanted, versions)} if begun else {}
-    actions += _write(wanted, seen, _joined(reset, _joined(plan.status, told.status)), plan.abort_reason)
-    actions += _cleaned(wanted, seen, versions)
-    waits = [*plan.again, *([told.again_seconds] if told.again_seconds is not None else [])]
+    status = _joined(reset, _joined(plan.status, told.status))
+    actions += _write(wanted, seen, status, plan.abort_reason)
+    current = {str(part["name"]) for part in _run_statuses(_applied(before, status))}
+    actions += outlived(wanted, versions, seen.runs, current)
+    waits = [*plan.again, *(each for each in (told.again_seconds, again.again_seconds) if each is not None)]
     return [*actions, *([Again(min(waits))] if waits else [])]
 
 
@@ -199,32 +220,21 @@ def _analysed(wanted: Rollout, seen: Seen, situation: Situation, plan: Plan) -> 
         except NoTemplate as error:
             plan.abort(str(error), situation.now)
     current = {str(part.get("name")) for part in _run_statuses(plan.status)}
-    superfluous = (run for run in seen.runs if not run.status.over and run.metadata.name not in current)
-    end: Object = {"spec": {"terminate": True}}
-    actions += [
-        Patch(ANALYSIS_RUNS, run.metadata.key, end, uid=run.metadata.uid)
-        for run in superfluous
-        if not run.spec.get("terminate")
-    ]
+    aborted = situation.state.abort and situation.stable is not None
+    for run in seen.runs:
+        patch: Object = {}
+        if not run.status.over and run.metadata.name not in current and not run.spec.get("terminate"):
+            patch["spec"] = {"terminate": True}
+        if aborted and not is_spent(run) and run.metadata.labels.get(ROLLOUT_HASH) == situation.new_hash:
+            patch["metadata"] = {"annotations": {SPENT: "true"}}
+        if patch:
+            actions.append(Patch(ANALYSIS_RUNS, run.metadata.key, patch, uid=run.metadata.uid))
     return actions
 
 
 def _run_statuses(status: Object) -> list[Object]:
     parts = [status.get("blueGreen") or {}, status.get("canary") or {}]
     return [value for part in parts for value in part.values() if isinstance(value, dict) and "status" in value]
-
-
-def _cleaned(wanted: Rollout, seen: Seen, versions: Versions) -> list[Delete]:
-    """Delete old versions beyond the limit, and the analyses of those that are gone."""
-    empty = [each for each in versions.old if not each.spec.replicas and not each.status.replicas]
-    idle = sorted((each for each in empty if hash_of(each) != wanted.status.stable_rs), key=revision_of)
-    doomed = idle[: max(0, len(idle) - wanted.spec.revision_history_limit)]
-    hashes = {hash_of(each) for each in versions.all} - {hash_of(each) for each in doomed}
-    runs = [run for run in seen.runs if run.metadata.labels.get(ROLLOUT_HASH, "") not in hashes]
-    return [
-        *(Delete(REPLICA_SETS, each.metadata.key, each.metadata.uid) for each in doomed),
-        *(Delete(ANALYSIS_RUNS, run.metadata.key, run.metadata.uid) for run in runs),
-    ]
 
 
 def _missing_services(wanted: Rollout, seen: Seen) -> str:

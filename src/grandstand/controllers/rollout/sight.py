@@ -8,12 +8,13 @@ import msgspec
 
 from grandstand import selectors
 from grandstand.controllers.ownership import controller_in, controller_uid, is_orphan, orphan_namespace
-from grandstand.kinds import AnalysisRun, Deployment, Key, Object, ReplicaSet, Rollout, Service, key_of
+from grandstand.kinds import AnalysisRun, Deployment, Key, Object, Pod, ReplicaSet, Rollout, Service, key_of
 from grandstand.kinds.resources import (
     ANALYSIS_RUNS,
     ANALYSIS_TEMPLATES,
     CLUSTER_ANALYSIS_TEMPLATES,
     DEPLOYMENTS,
+    PODS,
     REPLICA_SETS,
     ROLLOUTS,
     SERVICES,
@@ -35,6 +36,7 @@ class Sight:
         self._replica_sets = caches.table(REPLICA_SETS, ReplicaSet)
         self._services = caches.table(SERVICES, Service)
         self._deployments = caches.table(DEPLOYMENTS, Deployment)
+        self._pods = caches.table(PODS, Pod).index(controller_uid)
         self._runs = caches.table(ANALYSIS_RUNS, AnalysisRun).index(controller_uid)
         self._templates = caches.informer(ANALYSIS_TEMPLATES)
         self._cluster_templates = caches.informer(CLUSTER_ANALYSIS_TEMPLATES)
@@ -69,8 +71,23 @@ class Sight:
         }
         namesake = self._replica_sets.get(Key(key.namespace, name_of_new(wanted)))
         candidates = [*self._owned[wanted.metadata.uid], *self._orphans[key.namespace]]
-        runs = self._runs[wanted.metadata.uid]
-        return wanted, Seen(raw, candidates, namesake, services, runs, templates, problem, now)
+        return wanted, Seen(
+            raw,
+            candidates,
+            namesake,
+            services,
+            self._runs[wanted.metadata.uid],
+            templates,
+            self._pods_to_restart(wanted),
+            self._workload(wanted),
+            problem,
+            now,
+        )
+
+    def _pods_to_restart(self, wanted: Rollout) -> list[Pod]:
+        if wanted.spec.restart_at in (None, wanted.status.restarted_at):
+            return []
+        return [pod for owned in self._owned[wanted.metadata.uid] for pod in self._pods[owned.metadata.uid]]
 
     def _template(self, namespace: str, name: str, of_cluster: bool) -> Object | None:
         return self._cluster_templates.get(Key("", name)) if of_cluster else self._templates.get(Key(namespace, name))
@@ -80,11 +97,15 @@ class Sight:
         reference = found.spec.workload_ref
         if reference is None:
             return found, ""
-        deployment = self._deployments.get(Key(found.metadata.namespace, reference.name))
+        deployment = self._workload(found)
         if deployment is None:
             return found, f'spec.workloadRef.name: Invalid value: "{reference.name}": deployment not found'
         spec = msgspec.structs.replace(found.spec, template=deployment.spec.template, selector=deployment.spec.selector)
         return msgspec.structs.replace(found, spec=spec), ""
+
+    def _workload(self, rollout: Rollout) -> Deployment | None:
+        reference = rollout.spec.workload_ref
+        return None if reference is None else self._deployments.get(Key(rollout.metadata.namespace, reference.name))
 
     # Whom a change concerns.
 

@@ -78,10 +78,15 @@ def deadline_of(replica_set: ReplicaSet) -> float | None:
     return parse_time(text) if text else None
 
 
+def is_leaving(replica_set: ReplicaSet) -> bool:
+    """Whether a version served before, and has Pods still."""
+    marked = deadline_of(replica_set) is not None and SERVED in replica_set.metadata.annotations
+    return marked and replica_set.spec.replicas > 0
+
+
 def served_just_now(replica_set: ReplicaSet, stable_hash: str, wished: int) -> bool:
     """Whether a version is one that served before, and is still there at full size."""
-    leaves = deadline_of(replica_set) is not None and SERVED in replica_set.metadata.annotations
-    return (hash_of(replica_set) == stable_hash or leaves) and is_available(replica_set, wished)
+    return (hash_of(replica_set) == stable_hash or is_leaving(replica_set)) and is_available(replica_set, wished)
 
 
 def replica_set_from(wanted: Rollout, versions: Versions, replicas: int) -> Object:

@@ -26,6 +26,8 @@ CLIENTS = 8
 BURN_SECONDS = 0.005
 SETTLED_SECONDS = 6.0
 """Longer than the window of any metric, so that a round sees nothing of the one before."""
+FORGOTTEN_SECONDS = 16.0
+"""Longer than the last measurement of a Pod that nobody asked for: a new autoscaler begins with that."""
 KUBERNETES_PERIOD_SECONDS = 15
 PERIODS = {"": ROUNDS, f"{KUBERNETES_PERIOD_SECONDS}s": max(3, ROUNDS // 2)}
 WANTED_SECONDS = {"cpu": 3.0, "requests in flight": 1.0}
@@ -39,7 +41,7 @@ async def step(place: Place, client: RemoteClient, number: int, metric: str, per
         warm = Load(place, name, 1)
         async with warm.running():
             await warm.until_answered_by(1, 60.0)
-        await asyncio.sleep(SETTLED_SECONDS)  # or the autoscaler would begin with what the warming up took
+        await asyncio.sleep(FORGOTTEN_SECONDS)
         await client.create(HORIZONTAL_POD_AUTOSCALERS, autoscaler(name, source, least=1, most=3, period=period))
         # The step comes at any moment of the period.
         await asyncio.sleep(SETTLED_SECONDS + random.uniform(0, KUBERNETES_PERIOD_SECONDS if period else 1))

@@ -29,6 +29,8 @@ class Engine:
     api_port: int
     gateway_port: int
     gateway_tls_port: int
+    lambda_port: int = 0
+    """Of AWS Lambda's API; 0 takes a free one."""
 
     @property
     def id(self) -> str:
@@ -73,6 +75,7 @@ class Engine:
             "apiPort": self.api_port,
             "gatewayPort": self.gateway_port,
             "gatewayTLSPort": self.gateway_tls_port,
+            "lambdaPort": self.lambda_port,
         }
         (self.data / "engine.json").write_bytes(msgspec.json.format(msgspec.json.encode(settings)))
 
@@ -90,7 +93,8 @@ def load(data: Path) -> Engine | None:
         return None
     saved = msgspec.json.decode(path.read_bytes())
     network = IPv4Network(saved["network"])
-    return Engine(data.resolve(), network, saved["apiPort"], saved["gatewayPort"], saved["gatewayTLSPort"])
+    ports = saved["apiPort"], saved["gatewayPort"], saved["gatewayTLSPort"], saved.get("lambdaPort", 0)
+    return Engine(data.resolve(), network, *ports)
 
 
 def choose_network(data: Path, taken: Collection[IPv4Network]) -> IPv4Network:

@@ -18,8 +18,12 @@ from grandstand.clock import Clock, SystemClock
 from grandstand.controllers import all_controllers
 from grandstand.controllers.horizontal_pod_autoscaler import Reader
 from grandstand.engine import Engine
+from grandstand.functions import readiness, sweeping
+from grandstand.functions.artefacts import Artefacts
+from grandstand.functions.lambda_api.serving import code_path
+from grandstand.functions.serving import functions
 from grandstand.gateway import Gateway, destroy_gateway
-from grandstand.kinds.resources import ENDPOINT_SLICES, PODS, SERVICES
+from grandstand.kinds.resources import ENDPOINT_SLICES, FUNCTION_VERSIONS, PODS, SERVICES
 from grandstand.node.agent import Agent
 from grandstand.node.composition import real_parts
 from grandstand.node.dns import name_server
@@ -34,6 +38,8 @@ from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.recorder import Recorder
 from grandstand.reconcile.runner import Runner
 
+from .composition import DEFAULTS, Options
+
 log = logging.getLogger(__name__)
 
 EVENTS_LINGER_SECONDS = 0.15
@@ -43,13 +49,13 @@ Start = Callable[[Coroutine[Any, Any, None]], None]
 """Starts a task in the background."""
 
 
-async def serve(engine: Engine, ready: Callable[[], None], autoscaler_period_seconds: float) -> None:
+async def serve(engine: Engine, ready: Callable[[], None], options: Options) -> None:
     """Run an engine until SIGTERM or SIGINT; containers and gateway go on after it. Calls `ready` when all is up."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(engine, autoscaler_period_seconds):
+    async with running(engine, options):
         _spare_the_collector()
         log.info("the engine %s is up", engine.id)
         ready()
@@ -68,7 +74,7 @@ def _spare_the_collector() -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(engine: Engine, autoscaler_period_seconds: float = 1.0) -> AsyncIterator[Client]:
+async def running(engine: Engine, options: Options = DEFAULTS) -> AsyncIterator[Client]:
     """An engine that is up, for as long as the context lasts. A part that fails for good ends it with its error."""
     clock = SystemClock()
     store = Store(engine.database, clock=clock)
@@ -82,7 +88,7 @@ async def running(engine: Engine, autoscaler_period_seconds: float = 1.0) -> Asy
         await network.start()
         stack.push_async_callback(network.close)
         background = await stack.enter_async_context(_background())
-        await _start_parts(engine, api, network, clock, autoscaler_period_seconds, background, stack)
+        await _start_parts(engine, api, network, clock, options, background, stack)
         yield api.client
 
 
@@ -91,7 +97,7 @@ async def _start_parts(
     api: ApiServer,
     network: Network,
     clock: Clock,
-    autoscaler_period_seconds: float,
+    options: Options,
     background: Start,
     stack: contextlib.AsyncExitStack,
 ) -> None:
@@ -118,9 +124,12 @@ async def _start_parts(
         api.expose(exposer)
     reader = Reader(usage, gateway.traffic)
     controllers = all_controllers(
-        client, caches, reader, root_ca=api.root_ca, autoscaler_period_seconds=autoscaler_period_seconds
+        client, caches, reader, root_ca=api.root_ca, autoscaler_period_seconds=options.autoscaler_period_seconds
     )
-    runner = Runner(controllers, client, caches, recorder, clock)
+    artefacts = Artefacts(code_path(engine.data), clock)
+    code_there = readiness.controller(caches, artefacts.has)
+    caches.informer(FUNCTION_VERSIONS)
+    runner = Runner([*controllers, code_there], client, caches, recorder, clock)
     api.expose(runner.families)
     services, slices, pods = (caches.informer(resource) for resource in (SERVICES, ENDPOINT_SLICES, PODS))
     background(recorder.run())
@@ -136,6 +145,14 @@ async def _start_parts(
     await agent.start()
     background(usage.run())
     stack.push_async_callback(agent.stop)
+    background(sweeping.run(client, artefacts, clock))
+    await stack.enter_async_context(
+        functions(
+            *(engine, client, caches, network, clock, artefacts),
+            haproxy_root=gateway.workers_root,
+            signed=options.lambda_signed,
+        )
+    )
 
 
 @contextlib.asynccontextmanager

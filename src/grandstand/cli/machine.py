@@ -55,6 +55,15 @@ def check_port(port: int, option: str) -> None:
             ) from error
 
 
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a loopback port."""
+    try:
+        check_port(port, "")
+    except PeerError:
+        return False
+    return True
+
+
 def free_port() -> int:
     """A loopback port that nobody listens on now."""
     with socket.socket() as probe:

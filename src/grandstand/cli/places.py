@@ -11,6 +11,7 @@ def places(engine: Engine) -> dict[str, str]:
         "gateway": f"http://127.0.0.1:{engine.gateway_port}",
         "gatewayTLS": f"https://127.0.0.1:{engine.gateway_tls_port}",
         "api": f"https://127.0.0.1:{engine.api_port}",
+        "lambda": f"http://127.0.0.1:{engine.lambda_port}",
         "kubeconfig": str(engine.kubeconfig),
         "data": str(engine.data),
     }
@@ -23,6 +24,7 @@ def describe(engine: Engine, head: str) -> str:
             head,
             f"  gateway      http://<service>.<namespace>.localhost:{engine.gateway_port}",
             f"  API          https://127.0.0.1:{engine.api_port}",
+            f"  AWS Lambda   http://127.0.0.1:{engine.lambda_port}",
             f"  kubeconfig   {engine.kubeconfig}",
             f"  data, log    {engine.data}, {engine.data / 'engine.log'}",
         )

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,14 +19,16 @@ from grandstand.engine import Engine
 from grandstand.errors import PeerError
 
 from . import lock
+from .composition import Options
 from .log_file import LogFile
-from .machine import check_port, check_programs, check_root, free_port
+from .machine import check_port, check_programs, check_root, free_port, is_free
 from .options import data_option, option, output_option
 from .places import describe, places
 
 DEFAULT_API_PORT = 6443
 DEFAULT_GATEWAY_PORT = 8080
 DEFAULT_GATEWAY_TLS_PORT = 8443
+DEFAULT_LAMBDA_PORT = 9001
 
 AUTOSCALER_PERIOD_SECONDS = 1.0
 """Kubernetes takes 15 s."""
@@ -52,6 +55,17 @@ port_type = click.IntRange(0, 65535)
     help=f"The gateway's TLS port; 0 takes a free one [default: {DEFAULT_GATEWAY_TLS_PORT}].",
 )
 @option(
+    "--lambda-port",
+    type=port_type,
+    help=f"The port of AWS Lambda's API; 0 takes a free one [default: {DEFAULT_LAMBDA_PORT}, or a free one].",
+)
+@option(
+    "--lambda-auth",
+    type=click.Choice(["sigv4", "none"]),
+    help="Who may use Lambda's API: who signs with the engine's access key, or whoever reaches the port on loopback"
+    " [default: sigv4].",
+)
+@option(
     "--autoscaler-period",
     type=click.FloatRange(min=0.1),
     help=f"Seconds between two looks at an autoscaler [default: {AUTOSCALER_PERIOD_SECONDS:g}].",
@@ -64,6 +78,8 @@ def up(
     api_port: int | None,
     gateway_port: int | None,
     gateway_tls_port: int | None,
+    lambda_port: int | None,
+    lambda_auth: str | None,
     autoscaler_period: float | None,
     detach: bool,
     output: str | None,
@@ -86,6 +102,8 @@ def up(
             "--api-port": api_port,
             "--gateway-port": gateway_port,
             "--gateway-tls-port": gateway_tls_port,
+            "--lambda-port": lambda_port,
+            "--lambda-auth": lambda_auth,
             "--autoscaler-period": autoscaler_period,
         }
         _start_detached(data, given)
@@ -94,11 +112,18 @@ def up(
         click.echo(_say(engine, output))
         return
     with lock.held(data):
-        engine = settle(data, api_port, gateway_port, gateway_tls_port)
-        _run(engine, autoscaler_period or AUTOSCALER_PERIOD_SECONDS, ready_descriptor, output)
+        engine = settle(data, api_port, gateway_port, gateway_tls_port, lambda_port)
+        how = Options(autoscaler_period or AUTOSCALER_PERIOD_SECONDS, lambda_auth != "none")
+        _run(engine, how, ready_descriptor, output)
 
 
-def settle(data: Path, api_port: int | None, gateway_port: int | None, gateway_tls_port: int | None) -> Engine:
+def settle(
+    data: Path,
+    api_port: int | None,
+    gateway_port: int | None,
+    gateway_tls_port: int | None,
+    lambda_port: int | None = None,
+) -> Engine:
     """The engine of a data directory: ports as asked, else as before, else the defaults; saved for the next start."""
     from grandstand.gateway import gateway_runs
     from grandstand.node.network import taken_networks
@@ -111,7 +136,11 @@ def settle(data: Path, api_port: int | None, gateway_port: int | None, gateway_t
         _port(api_port, before.api_port if before else None, DEFAULT_API_PORT),
         _port(gateway_port, before.gateway_port if before else None, DEFAULT_GATEWAY_PORT),
         _port(gateway_tls_port, before.gateway_tls_port if before else None, DEFAULT_GATEWAY_TLS_PORT),
+        _port(lambda_port, before.lambda_port if before else None, DEFAULT_LAMBDA_PORT),
     )
+    if lambda_port is None and not is_free(engine.lambda_port):
+        engine = replace(engine, lambda_port=free_port())
+    check_port(engine.lambda_port, "--lambda-port")
     check_port(engine.api_port, "--api-port")
     if not gateway_runs(engine):
         check_port(engine.gateway_port, "--gateway-port")
@@ -126,7 +155,7 @@ def _port(asked: int | None, before: int | None, default: int) -> int:
     return asked or before or default
 
 
-def _run(engine: Engine, autoscaler_period_seconds: float, ready_descriptor: int | None, output: str | None) -> None:
+def _run(engine: Engine, how: Options, ready_descriptor: int | None, output: str | None) -> None:
     import uvloop
 
     from .embedded import serve
@@ -144,7 +173,7 @@ def _run(engine: Engine, autoscaler_period_seconds: float, ready_descriptor: int
             os.write(ready_descriptor, b"ready\n")
             os.close(ready_descriptor)
 
-    uvloop.run(serve(engine, ready, autoscaler_period_seconds))
+    uvloop.run(serve(engine, ready, how))
 
 
 def _keep_memory_together() -> None:
@@ -158,7 +187,7 @@ def _keep_memory_together() -> None:
         allocator.mallopt(MALLOC_ARENA_MAX, 2)
 
 
-def _start_detached(data: Path, options: Mapping[str, float | None]) -> None:
+def _start_detached(data: Path, options: Mapping[str, float | str | None]) -> None:
     """Start the engine as a process of its own, and return when it says that it is ready.
 
     Raises PeerError with the end of its log when it ends before.

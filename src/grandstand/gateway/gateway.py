@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Coroutine, Iterable
+from pathlib import Path
 from typing import Any
 
 from grandstand.client import Client
@@ -128,6 +129,11 @@ class Gateway:
         for informer in self._informers:
             informer.subscribe(self._slice_changed if informer.resource is ENDPOINT_SLICES else self._route_changed)
         caches.informer(INGRESSES).subscribe(self._statuses.changed)
+
+    @property
+    def workers_root(self) -> Path:
+        """The root directory of HAProxy's workers: sockets in it are what they can connect to."""
+        return self._home.directory / EMPTY_DIRECTORY
 
     async def start(self) -> None:
         """Return when HAProxy runs and serves what there is. Raises GatewayFailure when it cannot."""
@@ -323,7 +329,7 @@ class Gateway:
         certificates = {listed(each): each for each in self._certificates}
         backends = tuple(self._routes.backends[name] for name in sorted(self._routes.backends))
         return Wanted(
-            Layout(self._settings, backends, tuple(certificates), has_activator=True),
+            Layout(self._settings, backends, tuple(certificates), has_activator=True, has_functions=True),
             {each.file: certificate.pem for each, certificate in certificates.items()},
             route_map(self._routes.targets),
             self._servers,

@@ -44,9 +44,15 @@ class Fleet:
         self._versions = caches.table(FUNCTION_VERSIONS, FunctionVersion).index(lambda each: [each.spec.function])
         self._pools: dict[tuple[str, str, str], Pool] = {}
         self._busy: Counter[str] = Counter()
-        self._ending: set[asyncio.Task[None]] = set()
+        self._prepare: Callable[[str], None] = lambda _: None
         caches.informer(FUNCTIONS).subscribe(self._changed)
         caches.informer(FUNCTION_VERSIONS).subscribe(self._version_changed)
+
+    def prepare_with(self, prepare: Callable[[str], None]) -> None:
+        """Tell somebody of each runtime that a function uses."""
+        self._prepare = prepare
+        for function in self._functions.all():
+            prepare(function.spec.runtime)
 
     def instances(self, function_uid: str) -> int:
         """How many a function has at this moment, of all versions."""
@@ -87,8 +93,6 @@ class Fleet:
     async def close(self) -> None:
         """End every instance."""
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
-        if self._ending:
-            await asyncio.wait(self._ending)
 
     def _target_of(self, function: Function, qualifier: str) -> Target | None:
         versions = {each.spec.version: each for each in self._versions[function.metadata.name]}
@@ -129,6 +133,8 @@ class Fleet:
 
     def _changed(self, key: Key, before: Object | None, after: Object | None) -> None:
         old, new = (None if obj is None else obj["metadata"]["uid"] for obj in (before, after))
+        if after is not None:
+            self._prepare(after["spec"].get("runtime", ""))
         if old is not None and (old != new or _spec(before) != _spec(after)):
             function = self._functions.get(key) if new is not None else None
             self._retire(old, function)

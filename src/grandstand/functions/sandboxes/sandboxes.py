@@ -77,6 +77,7 @@ class Sandboxes:
         self._network_of: dict[str, PodNetwork] = {}
         self._spares: dict[str, deque[Sandbox]] = {name: deque() for name in self._runtimes}
         self._starting: dict[str, int] = dict.fromkeys(self._runtimes, 0)
+        self._wanted = {runtime.name: runtime.spares for runtime in runtimes}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -86,9 +87,19 @@ class Sandboxes:
         await asyncio.to_thread(self._clear_directories)
         if self._networks is not None:
             await self._networks.recover()
-            self._networks.refill()
         for name in self._runtimes:
             self._refill(name)
+
+    @property
+    def runtimes(self) -> tuple[str, ...]:
+        """The names of those that there are."""
+        return tuple(self._runtimes)
+
+    def prepare(self, runtime: str, spares: int) -> None:
+        """Have so many spares of a runtime ready from now on; nothing happens for one that is not there."""
+        if runtime in self._runtimes and self._wanted[runtime] < spares:
+            self._wanted[runtime] = spares
+            self._refill(runtime)
 
     def running(self) -> dict[str, Sandbox]:
         """All that have not been ended, by name."""
@@ -96,6 +107,11 @@ class Sandboxes:
 
     async def take(self, runtime: str) -> Sandbox:
         """A spare that has booted; a new sandbox, booted, where there is none. Raises SandboxFailure."""
+        if runtime not in self._runtimes:
+            known = ", ".join(self._runtimes)
+            raise SandboxFailure(
+                f"this machine has no runtime {runtime}: it has {known}. Install it, or choose another"
+            )
         spares = self._spares[runtime]
         while spares:
             spare = spares.popleft()
@@ -243,7 +259,7 @@ class Sandboxes:
 
     def _refill(self, runtime: str) -> None:
         missing = spares_to_start(
-            wanted=self._runtimes[runtime].spares,
+            wanted=self._wanted[runtime],
             ready=len(self._spares[runtime]),
             starting=self._starting[runtime],
             at_once=_STARTS_AT_ONCE,

@@ -21,6 +21,11 @@ ACTIVATOR_SOCKET = "activator.sock"
 RELEASED = "released"
 """The frontend for what the activator sends back; its socket can be reached by the engine alone."""
 RELEASED_SOCKET = "released.sock"
+FUNCTIONS = "functions"
+"""The backend of every function URL: one server, the door, that knows which function has which host."""
+DOOR_SOCKET = "functions.sock"
+FUNCTION_DOMAIN = "lambda-url.localhost"
+LONGEST_FUNCTION_SECONDS = 905
 
 NO_ROUTE = "no route for this host"
 API_HINT = (
@@ -87,6 +92,7 @@ class Layout:
     certificates: tuple[Listed, ...]
     has_activator: bool = False
     """Whether its backends lead to the activator: not where a Grandstand before it started HAProxy."""
+    has_functions: bool = False
 
     def covers(self, wanted: Layout) -> bool:
         """Whether an HAProxy that runs with this layout can do what is wanted: backends too many do no harm."""
@@ -94,6 +100,7 @@ class Layout:
             self.settings == wanted.settings
             and self.certificates == wanted.certificates
             and self.has_activator == wanted.has_activator
+            and self.has_functions == wanted.has_functions
             and set(self.backends) >= set(wanted.backends)
         )
 
@@ -113,6 +120,7 @@ def configuration(layout: Layout, servers: Mapping[str, Mapping[str, Server]]) -
         _released(),
         _unavailable(),
         _unrouted(),
+        *([_functions()] if layout.has_functions else []),
         *(_backend(each, servers.get(each.name, {}).values()) for each in layout.backends),
     ]
     return "# Written by Grandstand at each reload: changes here are lost.\n\n" + "\n".join(sections)
@@ -130,7 +138,8 @@ def route_map(targets: Mapping[Route, str]) -> dict[str, str]:
     A prefix route is `host/prefix/`, so it matches by whole elements; an exact one is `host/path/?`: no path holds a
     question mark, so it equals what is looked up, and is the longest there can be.
     """
-    return {_map_key(route): target for route, target in targets.items()}
+    functions = {_map_key(Route(f"*.{FUNCTION_DOMAIN}", "/", exact=False)): FUNCTIONS}
+    return functions | {_map_key(route): target for route, target in targets.items()}
 
 
 def map_text(entries: Mapping[str, str]) -> str:
@@ -249,3 +258,14 @@ def _backend(backend: Backend, servers: Iterable[Server]) -> str:
         if server.duty is Duty.SERVING
     ]
     return f"backend {backend.name}\n" + "".join(f"  {line}\n" for line in (*balance, *lines, ACTIVATOR_SERVER))
+
+
+def _functions() -> str:
+    """Nothing is sent twice: a function may have done its work. The door is nobody's endpoint, as the activator."""
+    return f"""\
+backend {FUNCTIONS}
+  timeout server {LONGEST_FUNCTION_SECONDS}s
+  retry-on conn-failure
+  http-request set-header grandstand-event url
+  server {ACTIVATOR} unix@/{DOOR_SOCKET} pool-max-conn 0
+"""

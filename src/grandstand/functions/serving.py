@@ -1,0 +1,75 @@
+"""Put the parts of Functions together: sandboxes, fleet, door and Lambda's API of one engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from grandstand.client import Client
+from grandstand.clock import Clock
+from grandstand.engine import Engine
+from grandstand.node.network import Network
+from grandstand.reconcile.caches import Caches
+
+from .artefacts import Artefacts
+from .fleet import Fleet
+from .fleet.door import Door
+from .fleet.invoking import FleetInvoker
+from .fleet.launching import SandboxLauncher
+from .lambda_api.ports import Settings
+from .lambda_api.serving import Place, serving
+from .log_store import LogStore
+from .machine_runtimes import machine_runtimes
+from .sandboxes import Sandboxes
+
+SPARES = 2
+"""Of each runtime that a function uses: booted sandboxes that wait for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """`port` is Lambda's."""
+
+    fleet: Fleet
+    port: int
+
+
+@asynccontextmanager
+async def functions(
+    engine: Engine,
+    client: Client,
+    caches: Caches,
+    network: Network,
+    clock: Clock,
+    artefacts: Artefacts,
+    *,
+    haproxy_root: Path,
+    signed: bool,
+) -> AsyncIterator[Running]:
+    """Functions of an engine whose network is up, for as long as the context lasts. Somebody runs the `caches`.
+
+    Raises OSError for a port that is taken.
+    """
+    settings = Settings(url_authority=f"lambda-url.localhost:{engine.gateway_port}")
+    runtimes = await asyncio.to_thread(machine_runtimes)
+    sandboxes = Sandboxes(engine, runtimes, haproxy_root, network=network, clock=clock)
+    async with AsyncExitStack() as stack:
+        await sandboxes.recover()
+        stack.push_async_callback(sandboxes.close)
+        logs = LogStore(engine.data / "functions" / "logs")
+        launcher = SandboxLauncher(sandboxes, artefacts, logs, settings, clock)
+        fleet = Fleet(caches, launcher, clock, settings)
+        fleet.prepare_with(lambda runtime: sandboxes.prepare(runtime, SPARES))
+        stack.push_async_callback(fleet.close)
+        door = Door(fleet, haproxy_root)
+        await door.listen()
+        stack.push_async_callback(door.close)
+        place = Place(port=engine.lambda_port, signed=signed)
+        invoker = FleetInvoker(fleet)
+        port = await stack.enter_async_context(
+            serving(place, engine.data, client, invoker, logs, artefacts, clock, settings)
+        )
+        yield Running(fleet, port)

@@ -21,6 +21,7 @@ from grandstand.engine import Engine
 from grandstand.functions import readiness, sweeping
 from grandstand.functions.artefacts import Artefacts
 from grandstand.functions.lambda_api.serving import code_path
+from grandstand.functions.sandboxes import Sandboxes
 from grandstand.functions.serving import functions
 from grandstand.gateway import Gateway, destroy_gateway
 from grandstand.kinds.resources import ENDPOINT_SLICES, FUNCTION_VERSIONS, PODS, SERVICES
@@ -176,5 +177,6 @@ async def remove_all(engine: Engine) -> None:
     gateway = Gateway(engine, nobody, clock=clock)
     parts = real_parts(engine, nobody, network, Recorder(nobody, "grandstand-node", clock), clock, gateway.drain)
     await remove_everything(parts)
+    await Sandboxes(engine, (), gateway.workers_root, network=network, clock=clock).recover()
     await destroy_gateway(engine)
     await network.destroy()

@@ -39,7 +39,7 @@ from .haproxy import (
     Proxy,
     Wanted,
 )
-from .haproxy.configuration import listed, route_map
+from .haproxy.configuration import FUNCTION_ROUTE, FUNCTIONS, listed, route_map
 from .haproxy.process import settings_for
 from .ingress_status import IngressStatus
 from .poller import Known, Poller
@@ -331,7 +331,7 @@ class Gateway:
         return Wanted(
             Layout(self._settings, backends, tuple(certificates), has_activator=True, has_functions=True),
             {each.file: certificate.pem for each, certificate in certificates.items()},
-            route_map(self._routes.targets),
+            route_map({FUNCTION_ROUTE: FUNCTIONS} | dict(self._routes.targets)),
             self._servers,
         )
 

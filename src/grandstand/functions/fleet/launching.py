@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ from grandstand.functions.log_store import LogStore
 from grandstand.functions.sandboxes import Binding, Sandbox, Sandboxes
 
 from .targets import Target, supervisor_settings
+
+log = logging.getLogger(__name__)
 
 MEBIBYTE = 1 << 20
 SUPERVISOR_BYTES = 64 * MEBIBYTE
@@ -106,5 +109,7 @@ class SandboxLauncher:
 async def _hear(sandbox: Sandbox) -> None:
     """Read what the supervisor says, so that it can go on saying it; whether it is ready shows in its answers."""
     with suppress(OSError):
-        async for _ in sandbox.control:
-            pass
+        async for message in sandbox.control:
+            failed = message.get("failed") or {}
+            if str(failed.get("errorType")).startswith("Sandbox."):
+                log.warning("the sandbox %s of a function failed: %s", sandbox.name, failed.get("errorMessage"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 from grandstand.clock import Clock
 
@@ -66,6 +66,7 @@ class Pool:
         self._retired = False
         self._sweeping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._starts: set[asyncio.Task[None]] = set()
 
     @property
     def instances(self) -> int:
@@ -84,7 +85,9 @@ class Pool:
         self._waiting.append(waiter)
         if self._starting * self._concurrency < len(self._waiting):
             self._starting += 1
-            self._run(self._add())
+            start = self._run(self._add())
+            self._starts.add(start)
+            start.add_done_callback(self._starts.discard)
         try:
             return (await waiter).instance
         except asyncio.CancelledError:
@@ -113,6 +116,8 @@ class Pool:
             self._drop(resting)
         if self._sweeping is not None:
             self._sweeping.cancel()
+        for start in self._starts:
+            start.cancel()
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -219,7 +224,8 @@ class Pool:
         else:
             self._free.appendleft(resting)
 
-    def _run(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

@@ -24,7 +24,7 @@ RELEASED_SOCKET = "released.sock"
 FUNCTIONS = "functions"
 """The backend of every function URL: one server, the door, that knows which function has which host."""
 DOOR_SOCKET = "functions.sock"
-FUNCTION_DOMAIN = "lambda-url.localhost"
+FUNCTION_ROUTE = Route("*.lambda-url.localhost", "/", exact=False)
 LONGEST_FUNCTION_SECONDS = 905
 
 NO_ROUTE = "no route for this host"
@@ -138,8 +138,7 @@ def route_map(targets: Mapping[Route, str]) -> dict[str, str]:
     A prefix route is `host/prefix/`, so it matches by whole elements; an exact one is `host/path/?`: no path holds a
     question mark, so it equals what is looked up, and is the longest there can be.
     """
-    functions = {_map_key(Route(f"*.{FUNCTION_DOMAIN}", "/", exact=False)): FUNCTIONS}
-    return functions | {_map_key(route): target for route, target in targets.items()}
+    return {_map_key(route): target for route, target in targets.items()}
 
 
 def map_text(entries: Mapping[str, str]) -> str:

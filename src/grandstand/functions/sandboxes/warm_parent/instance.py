@@ -68,9 +68,11 @@ def _settle(start: Start) -> None:
         "proc",
         "/proc",
         "proc",
-        kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC | kernel.MS_RDONLY,
+        kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC,
         "hidepid=2",
     )
+    # The rest is writable, for a process may say that it goes first when memory is short; settings are not.
+    kernel.bind_read_only("/proc/sys", "/proc/sys")
     kernel.set_hostname(start.hostname)
     os.setsid()
     os.chdir("/")

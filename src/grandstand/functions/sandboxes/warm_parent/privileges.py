@@ -6,12 +6,14 @@ becomes the runtime's user by itself. What it executes loses them to the empty b
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 
 from . import kernel, seccomp
 
 SUPERVISOR, NOBODY = 65533, 65534
+_MOST_KILLABLE = "1000"
 _KILL, _SETGID, _SETUID = 5, 6, 7
 _FILTER = seccomp.program(platform.machine())
 
@@ -35,6 +37,13 @@ def become_runtime() -> None:
     _change(NOBODY)
     kernel.set_capabilities()
     kernel.set_inspectable(inspectable=True)
+    _go_first()
+
+
+def _go_first() -> None:
+    """When memory is short, this process is killed before the supervisor, which has to tell of it."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(_MOST_KILLABLE)
 
 
 def _change(user: int) -> None:

@@ -113,7 +113,7 @@ def engine() -> Iterator[Place]:
 
 def start(data: Path) -> Place:
     """Start the engine of a data directory, again or for the first time."""
-    ports = ["--api-port", "0", "--gateway-port", "0", "--gateway-tls-port", "0"]
+    ports = ["--api-port", "0", "--gateway-port", "0", "--gateway-tls-port", "0", "--lambda-port", "0"]
     wanted = [] if (data / "engine.json").exists() else ports
     said = json.loads(_run([PROGRAMS / "grandstand", "up", "--data", data, "--detach", "-o", "json", *wanted]))
     return Place(data, int(said["gateway"].rpartition(":")[2]))

@@ -75,9 +75,8 @@ def run(command, *, check=True, timeout=120, **settings):
 
 def start(data: Path) -> Place:
     """Start an engine on free ports, or take up a stopped one on its own."""
-    ports = (
-        [] if (data / "engine.json").exists() else ["--api-port", "0", "--gateway-port", "0", "--gateway-tls-port", "0"]
-    )
+    free = ["--api-port", "0", "--gateway-port", "0", "--gateway-tls-port", "0", "--lambda-port", "0"]
+    ports = [] if (data / "engine.json").exists() else free
     said = json.loads(run([GRANDSTAND, "up", "--data", data, "--detach", "-o", "json", *ports]).stdout)
     return Place(data, said["api"], said["gateway"], said["gatewayTLS"], Path(said["kubeconfig"]))
 

@@ -121,7 +121,7 @@ def test_a_taken_port_is_named(other_data):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        free = ["--gateway-port", "0", "--gateway-tls-port", "0"]
+        free = ["--gateway-port", "0", "--gateway-tls-port", "0", "--lambda-port", "0"]
         said = refused(GRANDSTAND, "up", "--data", other_data, "--detach", "--api-port", port, *free)
     assert f"Port {port} on 127.0.0.1 is taken" in said
     assert "--api-port" in said

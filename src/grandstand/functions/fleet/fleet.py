@@ -10,6 +10,7 @@ from typing import Protocol
 
 from grandstand.clock import Clock
 from grandstand.errors import ServiceFault
+from grandstand.functions.lambda_api.concurrency import ACCOUNT_CONCURRENCY
 from grandstand.functions.lambda_api.faults import function_not_found
 from grandstand.functions.lambda_api.names import function_arn
 from grandstand.functions.lambda_api.ports import Settings
@@ -20,9 +21,6 @@ from grandstand.reconcile.caches import Caches
 
 from .pool import IDLE_SECONDS, Instance, Pool
 from .targets import Target, target_of
-
-ACCOUNT_CONCURRENCY = 1000
-"""As AWS gives a new account."""
 
 
 class Launcher(Protocol):

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
+from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
@@ -45,7 +46,7 @@ MOST_WRITING = 200
 """Requests in flight, as Kubernetes allows; watches, logs and streams do not count."""
 
 CLIENT_CLOSED_REQUEST = 499
-"""The status, in the log and the metrics alone, of a request that ended with no answer: nginx's word for it."""
+"""The status, in the log and the metrics alone, of a request that was not even begun to be answered: nginx's word."""
 
 PUBLIC = ("healthz", "livez", "readyz", "version")
 DISCOVERY_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -99,12 +100,14 @@ class Front:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever goes wrong is answered too."""
         begun = self._clock.monotonic()
-        status = CLIENT_CLOSED_REQUEST
+        status: int | None = None
         try:
             answer = await self._answer_or_error(request)
             status = answer.status
             return answer
-        finally:  # a client that goes away cancels this
+        finally:
+            if status is None:  # the client has gone, as clients of watches do when they have seen enough
+                status = HTTPStatus.OK if request.writer.output_size else CLIENT_CLOSED_REQUEST
             self._count(request, status, self._clock.monotonic() - begun)
             requests.debug("%s %s %d %s", request.method, request.path_qs, status, request.headers.get("User-Agent"))
 

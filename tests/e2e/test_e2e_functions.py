@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from conftest import GRANDSTAND, start
 from space import eventually
 
 ROLE = "arn:aws:iam::000000000000:role/any"
@@ -248,7 +249,6 @@ def test_a_request_that_is_not_signed_is_refused(engine):
 
 
 def test_functions_are_there_after_the_control_plane_was_killed(other_data):
-    from conftest import start
 
     place = start(other_data)
     key = json.loads((other_data / "functions/access-key.json").read_text())
@@ -276,3 +276,43 @@ def test_functions_are_there_after_the_control_plane_was_killed(other_data):
     place.crash()
     again = client(place.start())
     assert invoke(again, "kept")[1]["statusCode"] == 200
+
+
+@pytest.mark.parametrize("language", ["python", "node"])
+def test_a_folder_is_deployed_called_read_and_removed(engine, language):
+    name = f"hello-{language}"
+    folder = Path(__file__).parents[2] / "examples/04-hello-serverless" / language
+    said = json.loads(command(engine, "deploy", folder, "--name", name, "-o", "json").stdout)
+    assert said["handler"] == {"python": "app.handler", "node": "index.handler"}[language]
+    called = command(engine, "invoke", name, "--show-log")
+    assert json.loads(called.stdout)["body"] == "Hello from Serverless!"
+    assert "REPORT RequestId:" in called.stderr
+    assert ask(engine, said["url"]).endswith("Hello from Serverless!")
+    assert "REPORT RequestId:" in command(engine, "logs", name).stdout
+    assert name in command(engine, "list").stdout
+    command(engine, "delete", name)
+    gone = command(engine, "invoke", name, check=False)
+    assert (gone.returncode, gone.stderr) == (
+        1,
+        f"error: Function not found: arn:aws:lambda:us-east-1:000000000000:function:{name}\n",
+    )
+
+
+def test_a_deployed_change_is_what_answers_next_and_its_error_is_an_exit_code(engine, tmp_path):
+    folder = tmp_path / "changing"
+    folder.mkdir()
+    (folder / "app.py").write_text("def handler(event, context):\n    return 1\n")
+    command(engine, "deploy", folder)
+    assert command(engine, "invoke", "changing").stdout == "1\n"
+    (folder / "app.py").write_text("def handler(event, context):\n    raise ValueError('two')\n")
+    command(engine, "deploy", folder)
+    failed = command(engine, "invoke", "changing", check=False)
+    assert (failed.returncode, json.loads(failed.stdout)["errorMessage"]) == (1, "two")
+    command(engine, "delete", "changing")
+
+
+def command(engine, verb, *arguments, check=True):
+    given = ["function", verb, *arguments, "--data", engine.data]
+    done = subprocess.run([GRANDSTAND, *map(str, given)], capture_output=True, text=True, timeout=60)
+    assert not check or done.returncode == 0, done.stderr
+    return done

@@ -20,6 +20,7 @@ COMMANDS = {
     "logs": "logs:logs",
     "rollout": "rollout:rollout",
     "image": "image:image",
+    "function": "function:function",
     "kubeconfig": "kubeconfig:kubeconfig",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .faults import REQUEST_LIMIT_BYTES
 
 MOST_HEAD_BYTES = 65_536
@@ -85,7 +87,10 @@ class RequestReader:
                 raise Refused(400, "Bad header")
             headers.append((name.lower(), value.strip()))
         last = {name: value for name, value in headers if name in _FRAMING}
-        keep_alive = last.get("connection", "").lower() != "close" and parts[2] == "HTTP/1.1"
+        if any(name in _FRAMING[:2] and value != last[name] for name, value in headers):
+            raise Refused(400, "Headers contradict each other")
+        wishes = {wish.strip() for name, value in headers if name == "connection" for wish in value.lower().split(",")}
+        keep_alive = "close" not in wishes and parts[2] == "HTTP/1.1"
         self._request = Request(parts[0], parts[1], headers, keep_alive)
         self._left = _length(last)
         self.expects = last.get("expect", "").lower() == "100-continue"
@@ -96,22 +101,35 @@ class RequestReader:
             end = self._buffer.find(b"\r\n")
             if end < 0:
                 return False
-            try:
-                size = int(bytes(self._buffer[:end]).split(b";", 1)[0], 16)
-            except ValueError:
-                raise Refused(400, "Bad chunk") from None
+            digits = bytes(self._buffer[:end]).split(b";", 1)[0].strip()
+            if not _CHUNK_SIZE.fullmatch(digits):
+                raise Refused(400, "Bad chunk")
+            size = int(digits, 16)
+            if not size:
+                return self._read_trailers(end)
             if size + sum(map(len, self._chunks)) > REQUEST_LIMIT_BYTES:
                 raise Refused(413, "Request Too Long")
-            if len(self._buffer) < end + 2 + size + 2:
+            begin, over = end + 2, end + 2 + size
+            if len(self._buffer) < over + 2:
                 return False
-            if size:
-                self._chunks.append(bytes(self._buffer[end + 2 : end + 2 + size]))
-            del self._buffer[: end + 2 + size + 2]
-            if not size:
-                return True
+            if self._buffer[over : over + 2] != b"\r\n":
+                raise Refused(400, "Bad chunk")
+            self._chunks.append(bytes(self._buffer[begin:over]))
+            del self._buffer[: over + 2]
+
+    def _read_trailers(self, last_chunk: int) -> bool:
+        """Pass over what follows the last chunk, whose line ends at `last_chunk`: an empty line ends it all."""
+        end = self._buffer.find(b"\r\n\r\n", last_chunk)
+        if end < 0:
+            if len(self._buffer) > MOST_HEAD_BYTES:
+                raise Refused(431, "Trailers are too large")
+            return False
+        del self._buffer[: end + 4]
+        return True
 
 
-_FRAMING = frozenset(("connection", "content-length", "transfer-encoding", "expect"))
+_FRAMING = ("content-length", "transfer-encoding", "expect")
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
 
 
 def _length(headers: dict[str, str]) -> int | None:
@@ -136,13 +154,16 @@ def head(status: int, headers: list[tuple[str, str]]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
 
 
-def answer(status: int, headers: list[tuple[str, str]], body: bytes, *, keep_alive: bool = True) -> bytes:
+def answer(
+    status: int, headers: list[tuple[str, str]], body: bytes, *, keep_alive: bool = True, only_head: bool = False
+) -> bytes:
+    """A whole answer; `only_head`, for HEAD, is what goes before the same body."""
     kept = [(name, value) for name, value in headers if name.lower() not in _OURS]
     if status >= 200 and status not in (204, 304):
         kept.append(("content-length", str(len(body))))
     if not keep_alive:
         kept.append(("connection", "close"))
-    return head(status, kept) + (body if status not in (204, 304) else b"")
+    return head(status, kept) + (b"" if only_head or status in (204, 304) else body)
 
 
 def stream_head(status: int, headers: list[tuple[str, str]], *, keep_alive: bool = True) -> bytes:

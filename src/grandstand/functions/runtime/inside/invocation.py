@@ -124,12 +124,15 @@ class Invocation:
             return
         try:
             told = json.loads(bytes(self._prelude[:end]))
-            status = int(told.get("statusCode", 200))
-            headers = [(name, str(value)) for name, value in (told.get("headers") or {}).items()]
-        except (ValueError, AttributeError, TypeError):
+        except ValueError:
+            told = None
+        said = {"statusCode": 200, **told} if isinstance(told, dict) else {}
+        status, headers, body = (
+            shaping.answer_2_0(json.dumps({**said, "body": ""}).encode()) if said else shaping.BROKEN
+        )
+        if status == shaping.BROKEN[0] and body:
             self.connection.closing = True
             return
-        headers += [("set-cookie", str(cookie)) for cookie in told.get("cookies") or ()]
         rest, self._prelude = bytes(self._prelude[end + len(_PRELUDE_END) :]), None
         self._begin_stream(status, [*headers, ("x-amzn-requestid", self.request_id)])
         self._chunk(rest)
@@ -148,10 +151,8 @@ class Invocation:
         self.connection.send(http1.LAST_CHUNK)
 
     def _send(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        keep = self.request.keep_alive
-        self.connection.send(
-            http1.answer(status, headers, b"" if self.request.method == "HEAD" else body, keep_alive=keep)
-        )
+        keep, only_head = self.request.keep_alive, self.request.method == "HEAD"
+        self.connection.send(http1.answer(status, headers, body, keep_alive=keep, only_head=only_head))
 
     def _begin_stream(self, status: int, headers: list[tuple[str, str]]) -> None:
         self.connection.send(http1.stream_head(status, headers, keep_alive=self.request.keep_alive))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -19,6 +20,7 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers, body."""
 BROKEN: Answer = (502, [("content-type", "application/json")], b'{"Message":"Internal Server Error"}')
 _HIDDEN = ("grandstand-", "connection", "keep-alive", "transfer-encoding", "expect")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TEXT = ("text/", "application/json", "application/javascript", "application/xml", "application/x-www-form-urlencoded")
 
 
@@ -111,6 +113,8 @@ def answer_2_0(result: bytes) -> Answer:
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("content-type", "application/json"))
     cookies = told.get("cookies") or []
+    if not isinstance(cookies, list):
+        return BROKEN
     headers += [("set-cookie", str(cookie)) for cookie in cookies]
     return status, headers, body
 
@@ -125,7 +129,9 @@ def answer_1_0(result: bytes) -> Answer:
         return BROKEN
     status, headers, body = answer
     many = told.get("multiValueHeaders") or {}
-    if not isinstance(many, dict):
+    if not isinstance(many, dict) or not all(isinstance(values, list) for values in many.values()):
+        return BROKEN
+    if not all(map(_TOKEN.fullmatch, many)):
         return BROKEN
     replaced = {name.lower() for name in many}
     headers = [(name, value) for name, value in headers if name.lower() not in replaced]
@@ -136,10 +142,10 @@ def answer_1_0(result: bytes) -> Answer:
 def _taken_apart(told: dict[str, Any]) -> Answer | None:
     try:
         status = int(told["statusCode"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     headers = told.get("headers") or {}
-    if not 100 <= status <= 599 or not isinstance(headers, dict):
+    if not 200 <= status <= 599 or not isinstance(headers, dict) or not all(map(_TOKEN.fullmatch, headers)):
         return None
     body = told.get("body")
     if body is None:
@@ -149,10 +155,12 @@ def _taken_apart(told: dict[str, Any]) -> Answer | None:
         content = base64.b64decode(text, validate=True) if told.get("isBase64Encoded") else text.encode()
     except (binascii.Error, ValueError):
         return None
-    return status, [(name, _word(value)) for name, value in headers.items()], content
+    return status, [(name, _word(value)) for name, value in headers.items() if value is not None], content
 
 
 def _word(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_word, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

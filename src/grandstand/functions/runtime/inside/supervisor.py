@@ -231,6 +231,8 @@ class Supervisor:
             self._unwatch(self._process.channel.fileno())
 
     def _initialised(self) -> None:
+        if (self._state, Happening.INITIALISED) not in RUNTIME:
+            return  # user code wrote to the channel
         began, self._init_deadline = self._init_began, None
         first = self._state is Runtime.INITIALISING
         self._state = RUNTIME[self._state, Happening.INITIALISED]

@@ -82,18 +82,10 @@ def exited(request_id: str, status: int, *, out_of_memory: bool = False) -> Faul
     return Fault(error_type, f"RequestId: {request_id} Error: {way_out(status)}")
 
 
-def response_too_large(request_id: str, size_bytes: int) -> Fault:
-    del request_id, size_bytes
+def response_too_large() -> Fault:
     return Fault(
         "Function.ResponseSizeTooLarge",
         f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes).",
-    )
-
-
-def bootstrap_missing(request_id: str, looked_at: list[str]) -> Fault:
-    return Fault(
-        "Runtime.InvalidEntrypoint",
-        f"RequestId: {request_id} Error: Couldn't find valid bootstrap(s): [{' '.join(looked_at)}]",
     )
 
 

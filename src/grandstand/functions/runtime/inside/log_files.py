@@ -21,7 +21,7 @@ class LogFiles:
         if self.tail is not None:
             self.tail += text
             del self.tail[:-TAIL_BYTES]
-        lines, _ = kept(text, now)
+        lines = kept(text, now)
         if self._size + len(lines) > MOST_BYTES:
             self._files.reverse()
             os.ftruncate(self._files[0], 0)

@@ -72,16 +72,12 @@ def stamp(now: float, digits: int = 9) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:0{digits}d}Z"
 
 
-def kept(text: bytes, now: float, *, continued: bool = False) -> tuple[bytes, bool]:
+def kept(text: bytes, now: float) -> bytes:
     """Text as the log files keep it, every line with its time, as container logs are kept: `TIME stdout F LINE`.
 
-    `continued` says that the text before ended in the middle of a line. Such a piece is marked P. The second value says
-    the same of this text. (The pieces of a line that is continued are lines of their own, the first ones with P.)
+    What ends without a line break is marked P: readers join it with what follows.
     """
-    del continued  # every piece gets its own stamp: readers join pieces marked P with what follows
     prefix = f"{stamp(now)} stdout ".encode()
     whole, newline, rest = text.rpartition(b"\n")
     lines = prefix + b"F " + whole.replace(b"\n", b"\n" + prefix + b"F ") + b"\n" if newline else b""
-    if rest:
-        lines += prefix + b"P " + rest + b"\n"
-    return lines, bool(rest)
+    return lines + (prefix + b"P " + rest + b"\n" if rest else b"")

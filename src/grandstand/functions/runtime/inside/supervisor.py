@@ -204,7 +204,7 @@ class Supervisor:
             (invocation.used_bytes,) = _USED.unpack(payload)
         elif kind == Kind.RESULT:
             if len(payload) > RESPONSE_LIMIT_BYTES:
-                self._finish(invocation, response_too_large(invocation.request_id, len(payload)))
+                self._finish(invocation, response_too_large())
                 return
             tail = self._reported(invocation)
             invocation.step(Step.ANSWER)

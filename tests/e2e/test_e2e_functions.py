@@ -196,7 +196,7 @@ def test_what_goes_wrong_is_told_as_lambda_does_and_harms_nobody(aws, function, 
     name = function(f"bad-{bad.replace(' ', '-')}", zipped(**files), Timeout=2)
     answer, result = invoke(aws, name)
     assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
-    assert result["errorType"] in error_type.split("|")
+    assert result["errorType"] in error_type.split("|"), result
     assert message in result["errorMessage"]
     assert invoke(aws, neighbour)[1]["statusCode"] == 200
     assert invoke(aws, name)[1]["errorType"] in error_type.split("|")

@@ -272,3 +272,15 @@ async def test_node_runs_in_it(sandboxes: Sandboxes, tmp_path: Path) -> None:
     command = ["/usr/bin/node", "-e", program]
     text = f"import subprocess; answer = subprocess.run({command!r}, capture_output=True, text=True).stdout"
     assert await tell(sandbox, text) == "65534"
+
+
+async def test_an_engine_that_shares_nothing_does_not_keep_the_root_from_its_sandboxes(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        async with sandboxes_in(tmp_path) as made:
+            sandbox = await bound(made, tmp_path / "code")
+            (tmp_path / "code").chmod(0o755)
+            text = "import os; os.chdir('/var/task'); answer = open('/dev/null').read()"
+            assert await tell(sandbox, text) == ""
+    finally:
+        os.umask(before)

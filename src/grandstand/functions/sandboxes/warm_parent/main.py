@@ -25,8 +25,8 @@ def main() -> None:
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    os.umask(0o022)  # before the root is made: an engine may have been started by somebody who shares nothing
     skeleton.enter(settings["root"], settings["runtime"], settings["etc"])
-    os.umask(0o022)
     sys.path.insert(0, "/var/runtime")
     for name in (*_PRELOADED, *settings["preload"]):
         importlib.import_module(name)

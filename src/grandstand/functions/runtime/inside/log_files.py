@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from .log_lines import TAIL_BYTES, kept
 
@@ -29,3 +30,15 @@ class LogFiles:
         self._size += len(lines)
         while lines:
             lines = lines[os.write(self._files[0], lines) :]
+
+    def drain(self, output: int, *, once: bool = False) -> bool:
+        """Write what was printed into a pipe; False when nobody can print any more."""
+        for _ in range(1 if once else 64):
+            try:
+                text = os.read(output, 65_536)
+            except BlockingIOError:
+                return True
+            if not text:
+                return False
+            self.write(text, time.time())
+        return True

@@ -295,31 +295,19 @@ class Supervisor:
         for number in (process.channel.fileno(), process.output, process.watched):
             self._unwatch(number)
         status = process.kill()
-        self._drain(process.output)
+        self._logs.drain(process.output)
         os.close(process.output)
         return status
 
     # Output
 
     def _read_output(self, _happened: int) -> None:
-        if self._process is not None and not self._drain(self._process.output, once=True):
+        if self._process is not None and not self._logs.drain(self._process.output, once=True):
             self._unwatch(self._process.output)
 
     def _drain_output(self) -> None:
         if self._process is not None:
-            self._drain(self._process.output)
-
-    def _drain(self, output: int, *, once: bool = False) -> bool:
-        """Log what was printed; False when nobody can print any more."""
-        for _ in range(1 if once else 64):
-            try:
-                text = os.read(output, 65_536)
-            except BlockingIOError:
-                return True
-            if not text:
-                return False
-            self._logs.write(text, time.time())
-        return True
+            self._logs.drain(self._process.output)
 
     def _log(self, text: str) -> None:
         self._logs.write(text.encode(), time.time())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from .ports import Settings
 
 MANAGER = WriteOptions(manager="lambda-api")
 _TRIES = 20
+AGAIN_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Stored:
             try:
                 return await self.client.update(FUNCTIONS, {**function, "spec": spec}, options=MANAGER)
             except Conflict:
-                continue
+                await asyncio.sleep(AGAIN_SECONDS)  # what conflicts is accepted, and can be read once it is durable
         raise conflict(
             "The operation cannot be performed at this time. An update is in progress for resource: "
             f"{function_arn(self._settings, name)}"

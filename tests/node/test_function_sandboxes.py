@@ -201,6 +201,7 @@ async def test_a_dead_parent_is_replaced_and_its_instances_go_on(
     assert await tell(sandbox, "answer = 1") == 1
     with pytest.raises(SandboxFailure):
         await spare.bind(Binding(tmp_path / "code"))
+    assert not spare.can_be_bound
     assert await tell(await bound(sandboxes, tmp_path / "code"), "answer = 2") == 2
 
 
@@ -272,6 +273,14 @@ async def test_node_runs_in_it(sandboxes: Sandboxes, tmp_path: Path) -> None:
     command = ["/usr/bin/node", "-e", program]
     text = f"import subprocess; answer = subprocess.run({command!r}, capture_output=True, text=True).stdout"
     assert await tell(sandbox, text) == "65534"
+
+
+async def test_listeners_may_lie_deeper_than_a_socket_may(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 120)
+    deep.mkdir()
+    async with sandboxes_in(deep) as made:
+        sandbox = await bound(made, tmp_path / "code")
+        assert await tell(sandbox, "answer = 1 + 1") == 2
 
 
 async def test_an_engine_that_shares_nothing_does_not_keep_the_root_from_its_sandboxes(tmp_path: Path) -> None:

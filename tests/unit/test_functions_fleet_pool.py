@@ -17,6 +17,7 @@ class FakeInstance:
         self.exited = asyncio.Event()
         self.did: list[str] = []
         self.thaws = True
+        self.thawing: asyncio.Event | None = None
 
     async def freeze(self) -> None:
         self.did.append("freeze")
@@ -24,6 +25,8 @@ class FakeInstance:
     async def thaw(self) -> None:
         if not self.thaws:
             raise SandboxFailure("it has ended")
+        if self.thawing is not None:
+            await self.thawing.wait()
         self.did.append("thaw")
 
     async def end(self) -> None:
@@ -160,6 +163,44 @@ async def test_a_start_that_fails_is_one_requests_error(pool: Pool, starts: Star
         first.result()
     instance = await starts.one(clock)
     assert second.result() is instance
+
+
+async def test_a_start_that_fails_is_told_to_all_whom_no_other_start_is_for(
+    starts: Starts, clock: VirtualClock
+) -> None:
+    pool = Pool(starts, clock, concurrency=2)
+    tasks = [await taking(pool, clock) for _ in range(2)]
+    assert len(starts.asked) == 1
+    starts.asked[0].set_exception(SandboxFailure("no memory"))
+    await clock.settle()
+    for task in tasks:
+        with pytest.raises(SandboxFailure, match="no memory"):
+            task.result()
+
+
+async def test_who_goes_away_while_an_instance_thaws_leaves_nothing_behind(
+    pool: Pool, starts: Starts, clock: VirtualClock
+) -> None:
+    task = await taking(pool, clock)
+    instance = await starts.one(clock)
+    pool.give_back(task.result())
+    await clock.advance(FREEZE_SECONDS)
+    instance.thawing = asyncio.Event()
+    leaving = await taking(pool, clock)
+    leaving.cancel()
+    await clock.settle()
+    assert instance.did[-1] == "end"
+    assert pool.is_empty
+
+
+async def test_who_has_gone_is_no_reason_for_another_start(pool: Pool, starts: Starts, clock: VirtualClock) -> None:
+    gone = await taking(pool, clock)
+    gone.cancel()
+    await clock.settle()
+    staying = await taking(pool, clock)
+    assert len(starts.asked) == 1
+    instance = await starts.one(clock)
+    assert staying.result() is instance
 
 
 async def test_who_goes_away_while_waiting_leaves_the_instance_to_others(

@@ -8,9 +8,11 @@ from grandstand.clock import SystemClock
 from grandstand.engine import Engine
 
 from .gateway import Gateway
+from .haproxy.configuration import DOOR_SOCKET
 from .haproxy.process import Home, end
+from .sockets import taken
 
-__all__ = ["Gateway", "destroy_gateway", "gateway_runs"]
+__all__ = ["DOOR_SOCKET", "Gateway", "destroy_gateway", "gateway_runs", "taken"]
 
 
 def gateway_runs(engine: Engine) -> bool:

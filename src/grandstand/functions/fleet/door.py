@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
 
 from grandstand.errors import GrandstandError, ServiceFault
+from grandstand.gateway import DOOR_SOCKET, taken
 
 from .fleet import Fleet
 from .launching import SandboxInstance
@@ -17,7 +17,6 @@ from .targets import Target
 
 log = logging.getLogger(__name__)
 
-SOCKET = "functions.sock"
 BACKLOG = 4096
 MOST_HEAD_BYTES = 65_536
 PIECE_BYTES = 65_536
@@ -34,16 +33,11 @@ class Door:
 
     async def listen(self) -> None:
         """Take the socket, also from an engine that was killed."""
-        # Through the descriptor, because the path of a data directory may be longer than a socket's may be.
-        directory = os.open(self._directory, os.O_PATH | os.O_DIRECTORY)
-        try:
-            path = f"/proc/self/fd/{directory}/{SOCKET}"
-            with suppress(FileNotFoundError):
-                os.unlink(path)  # noqa: PTH108 (nothing that blocks)
-            self._server = await asyncio.start_unix_server(self._visited, path, backlog=BACKLOG, limit=MOST_HEAD_BYTES)
-            os.chmod(path, 0o666)  # noqa: PTH101, S103
-        finally:
-            os.close(directory)
+
+        async def listening(path: str) -> asyncio.Server:
+            return await asyncio.start_unix_server(self._visited, path, backlog=BACKLOG, limit=MOST_HEAD_BYTES)
+
+        self._server = await taken(self._directory, DOOR_SOCKET, listening)
 
     async def close(self) -> None:
         """Break off what is under way."""

@@ -39,6 +39,7 @@ class Fleet:
         self._settings = settings
         self._functions = caches.table(FUNCTIONS, Function)
         self._labels = self._functions.index(_labels)
+        self._reserving = self._functions.index(lambda each: [each.spec.reserved_concurrency is not None])
         self._versions = caches.table(FUNCTION_VERSIONS, FunctionVersion).index(lambda each: [each.spec.function])
         self._pools: dict[tuple[str, str, str], Pool] = {}
         self._busy: Counter[str] = Counter()
@@ -87,6 +88,8 @@ class Fleet:
                 pool.give_back(instance)
         finally:
             self._busy[target.function_uid] -= 1
+            if not self._busy[target.function_uid]:
+                del self._busy[target.function_uid]
 
     async def close(self) -> None:
         """End every instance."""
@@ -105,11 +108,7 @@ class Fleet:
             if self._busy[target.function_uid] >= reserved:
                 raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
             return
-        reservations = {
-            each.metadata.uid: each.spec.reserved_concurrency
-            for each in self._functions.all()
-            if each.spec.reserved_concurrency is not None
-        }
+        reservations = {each.metadata.uid: each.spec.reserved_concurrency or 0 for each in self._reserving[True]}
         unreserved = sum(count for uid, count in self._busy.items() if uid not in reservations)
         if unreserved >= ACCOUNT_CONCURRENCY - sum(reservations.values()):
             raise _throttled("ConcurrentInvocationLimitExceeded")

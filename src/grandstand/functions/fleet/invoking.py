@@ -50,13 +50,21 @@ class FleetInvoker:
             await stack.aclose()
             raise
         said = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
-        return Answer(answer.status, said, _pieces(answer.content.iter_chunked(PIECE_BYTES), stack))
+        return Answer(answer.status, said, _Body(answer.content.iter_chunked(PIECE_BYTES), stack))
 
 
-async def _pieces(content: AsyncIterator[bytes], stack: AsyncExitStack) -> AsyncIterator[bytes]:
-    async with stack:
-        async for piece in content:
-            yield piece
+class _Body(AsyncIterator[bytes]):
+    """What an instance answers. `aclose` gives the instance back, also when nothing was ever read."""
+
+    def __init__(self, content: AsyncIterator[bytes], stack: AsyncExitStack) -> None:
+        self._content = content
+        self._stack = stack
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._content)
+
+    async def aclose(self) -> None:
+        await self._stack.aclose()
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -100,6 +100,9 @@ class SandboxLauncher:
                     tmp_bytes=spec.ephemeral_storage_mb * MEBIBYTE,
                 )
             )
+        except OSError as error:
+            await sandbox.end()
+            raise SandboxFailure(f"the sandbox {sandbox.name} cannot become an instance: {error}") from error
         except BaseException:
             await sandbox.end()
             raise

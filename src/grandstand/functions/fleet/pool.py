@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from grandstand.clock import Clock
+from grandstand.errors import GrandstandError
+
+log = logging.getLogger(__name__)
 
 FREEZE_SECONDS = 2.0
 """How long an instance that nobody asks runs on before it is frozen: thawing takes half a millisecond."""
@@ -91,7 +95,9 @@ class Pool:
         try:
             return (await waiter).instance
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif not waiter.cancelled() and waiter.exception() is None:
                 self.give_back(waiter.result().instance)
             raise
 
@@ -138,9 +144,13 @@ class Pool:
             return True
         try:
             await resting.instance.thaw()
-        except Exception:
+        except (GrandstandError, OSError) as error:
+            log.info("an instance does not go on, another one is taken: %s", error)
             self._drop(resting)
             return False
+        except BaseException:  # whoever asked has gone: nobody else knows of the instance
+            self._drop(resting)
+            raise
         resting.frozen = False
         return True
 
@@ -170,20 +180,20 @@ class Pool:
     async def _add(self) -> None:
         try:
             instance = await self._start()
-        except Exception as error:
+        except Exception as error:  # it is the error of those that the instance was for
             self._starting -= 1
-            self._refuse_one(error)
+            self._refuse(error)
             return
         self._starting -= 1
         resting = self._held[instance] = Resting(instance)
         self._offer(resting)
 
-    def _refuse_one(self, error: Exception) -> None:
-        while self._waiting:
+    def _refuse(self, error: Exception) -> None:
+        """Those for whom no other instance is on its way, the oldest first."""
+        while len(self._waiting) > self._starting * self._concurrency:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_exception(error)
-                return
 
     def _drop(self, resting: Resting) -> None:
         self._held.pop(resting.instance, None)
@@ -214,7 +224,8 @@ class Pool:
         self._free.remove(resting)  # nobody may take it meanwhile
         try:
             await resting.instance.freeze()
-        except Exception:
+        except (GrandstandError, OSError) as error:
+            log.info("an instance cannot be frozen, and is ended: %s", error)
             self._drop(resting)
             return
         resting.frozen = True

@@ -61,6 +61,11 @@ class Sandbox:
         return self.place.name
 
     @property
+    def can_be_bound(self) -> bool:
+        """Whether it lives, and its warm parent too, which mounts the function."""
+        return not self.exited.is_set() and not self._parent.ended.is_set()
+
+    @property
     def listener_path(self) -> Path:
         return self.place.listener
 

@@ -65,6 +65,7 @@ class Sandboxes:
         self._clock = clock or SystemClock()
         self._runtimes = {runtime.name: runtime for runtime in runtimes}
         self._listeners = listeners
+        self._listeners_open: int | None = None
         self._listener_mode = listener_mode
         self._cgroups = cgroups or Cgroups.detect()
         self._networks = Networks(network, self._clock, ahead=networks_ahead) if network else None
@@ -116,7 +117,7 @@ class Sandboxes:
         while spares:
             spare = spares.popleft()
             self._refill(runtime)
-            if not spare.exited.is_set():
+            if spare.can_be_bound:
                 return spare
             self._later(spare.end())
         return await self._start_booted(runtime)
@@ -150,10 +151,19 @@ class Sandboxes:
         if self._networks is not None:
             await self._networks.close()
         await self._cgroups.remove(self._root_cgroup)
+        if self._listeners_open is not None:
+            os.close(self._listeners_open)
+            self._listeners_open = None
 
     def _place(self) -> Place:
         name = self._clock.suffix(10)
-        return Place(name, f"{self._root_cgroup}/{name}", self._directory / name, self._listeners / f"f-{name}")
+        return Place(name, f"{self._root_cgroup}/{name}", self._directory / name, self._reached() / f"f-{name}")
+
+    def _reached(self) -> Path:
+        """The directory of the listeners, by a path that is short enough for sockets, whatever its own is."""
+        if self._listeners_open is None:
+            self._listeners_open = os.open(self._listeners, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return Path(f"/proc/self/fd/{self._listeners_open}")
 
     async def _parent(self, runtime: str) -> ParentProcess:
         """The runtime's warm parent; one that has died is replaced. Its instances go on without it."""
@@ -249,6 +259,9 @@ class Sandboxes:
         try:
             async with asyncio.timeout(_SPARE_BOOT_SECONDS):
                 message = await sandbox.control.receive()
+        except TimeoutError as error:
+            await sandbox.end()
+            raise SandboxFailure(f"a sandbox of {runtime} did not boot within {_SPARE_BOOT_SECONDS} s") from error
         except BaseException:
             await sandbox.end()
             raise
@@ -271,7 +284,7 @@ class Sandboxes:
     async def _add_spare(self, runtime: str) -> None:
         try:
             spare = await self._start_booted(runtime)
-        except (GrandstandError, TimeoutError) as error:
+        except GrandstandError as error:
             # Who takes one meets the same error, and hears of it; the next one taken begins anew.
             log.warning("a spare sandbox of %s cannot be made: %s", runtime, error)
             return

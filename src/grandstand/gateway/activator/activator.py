@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import resource
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Any
 
 from grandstand.clock import Clock
 from grandstand.errors import GrandstandError
+from grandstand.gateway.sockets import short_path, taken
 from grandstand.kinds import Key
 
 from .failures import StartFailure
@@ -90,18 +90,12 @@ class Activator:
     async def listen(self) -> None:
         """Take the socket, also from an engine that was killed."""
         self._most = min(self._most, _affordable())
-        # Through the descriptor, because the path of a data directory may be longer than a socket's may be.
-        directory = os.open(self._directory, os.O_PATH | os.O_DIRECTORY)
-        try:
-            path = f"/proc/self/fd/{directory}/{self._socket}"
-            with suppress(FileNotFoundError):
-                os.unlink(path)  # noqa: PTH108 (nothing that blocks)
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_unix_server(self._visitor, path, backlog=BACKLOG)
-            os.chmod(path, 0o666)  # noqa: PTH101, S103
-            # The directories above are ours alone; HAProxy's workers have this one as their root.
-        finally:
-            os.close(directory)
+        loop = asyncio.get_running_loop()
+
+        async def listening(path: str) -> asyncio.Server:
+            return await loop.create_unix_server(self._visitor, path, backlog=BACKLOG)
+
+        self._server = await taken(self._directory, self._socket, listening)
 
     async def close(self) -> None:
         """Refuse connections and those that wait, and break what is piped."""
@@ -252,16 +246,13 @@ class Activator:
 
     async def _relay(self, visitor: Visitor) -> None:
         loop = asyncio.get_running_loop()
-        directory = os.open(self._directory.parent, os.O_PATH | os.O_DIRECTORY)
         try:
-            path = f"/proc/self/fd/{directory}/{self._way_back}"
-            _, way = await loop.create_unix_connection(Pipe, path)
+            with short_path(self._directory.parent, self._way_back) as path:
+                _, way = await loop.create_unix_connection(Pipe, path)
         except OSError as error:
             log.warning("HAProxy does not take a request back: %s", error)
             visitor.answer(refusal(self._nobody))
             return
-        finally:
-            os.close(directory)
         visitor.relay(way)
 
     async def _watch(self, service: Key) -> None:

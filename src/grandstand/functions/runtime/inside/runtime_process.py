@@ -31,6 +31,17 @@ class RuntimeProcess:
         channel.setblocking(False)
         os.set_blocking(output, False)
 
+    def signal_death(self) -> None:
+        """Have it end; that it has is seen on `watched`."""
+        _signal(self.pid)
+
+    def reap_orphans(self) -> None:
+        """Let go of what the handler left behind and has ended: orphans are given to the first of a namespace."""
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+            if ended.si_pid == self.pid:
+                return  # its end is told on `watched`
+            os.waitpid(ended.si_pid, 0)
+
     def kill(self) -> int:
         """End it and whatever it has started; gives what waitpid says of it."""
         if os.getpid() == 1:
@@ -38,16 +49,12 @@ class RuntimeProcess:
         else:
             os.killpg(self.pid, signal.SIGKILL)
         status = os.waitpid(self.pid, 0)[1]
-        self._reap_strangers()
-        os.close(self.watched)
-        self.channel.close()
-        return status
-
-    def _reap_strangers(self) -> None:
-        """Orphans are given to the first process of a namespace."""
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+        os.close(self.watched)
+        self.channel.close()
+        return status
 
 
 def _signal(pid: int) -> None:

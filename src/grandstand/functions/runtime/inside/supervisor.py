@@ -29,6 +29,7 @@ from .log_files import LogFiles
 from .meter import SIZE_BYTES, Meter
 
 _READ_BYTES = 262_144
+_SEND_SECONDS = 5.0
 _USED = struct.Struct("<Q")
 _OWN = ("GS_CONTROL", "GS_LISTEN", "GS_LOG_A", "GS_LOG_B", "GS_METER")
 _FAULTY = select.EPOLLHUP | select.EPOLLERR
@@ -154,9 +155,11 @@ class Supervisor:
         assert self._process is not None
         channel = self._process.channel
         channel.setblocking(True)
-        channel.settimeout(5.0)
+        channel.settimeout(_SEND_SECONDS)
         try:
             channel.sendall(data)
+        except TimeoutError:
+            self._process.signal_death()  # it reads no more, and has half of a frame
         except OSError:
             pass  # it has ended: that is seen elsewhere
         finally:
@@ -456,6 +459,8 @@ class Supervisor:
         elif connection.is_open and not connection.closing:
             self._read(connection, connection.next_request)
         self._settle(connection)
+        if self._process is not None:
+            self._process.reap_orphans()
         self._advance()
 
     # Time

@@ -156,6 +156,50 @@ def test_beyond_the_reserved_concurrency_it_is_too_much(aws, function):
     eventually(refused, "invocations are refused")
 
 
+@pytest.mark.parametrize(
+    ("operation", "settings"),
+    [
+        ("create_event_source_mapping", {"EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:orders"}),
+        ("put_function_event_invoke_config", {"MaximumRetryAttempts": 1}),
+        ("put_provisioned_concurrency_config", {"Qualifier": "live", "ProvisionedConcurrentExecutions": 1}),
+        ("create_function_url_config", {"AuthType": "NONE", "Cors": {"AllowOrigins": ["*"]}}),
+        ("create_function_url_config", {"AuthType": "AWS_IAM"}),
+        ("invoke", {"InvocationType": "Event"}),
+    ],
+    ids=["mapping", "events", "provisioned", "cors", "iam", "event"],
+)
+def test_what_nothing_acts_on_is_refused(aws, function, operation, settings):
+    name = function(f"refused-{operation.replace('_', '-')}-{len(settings)}", zipped(app__py=PYTHON))
+    with pytest.raises(ClientError, match="not supported by"):
+        getattr(aws, operation)(FunctionName=name, **settings)
+
+
+def test_a_runtime_that_is_not_here_is_a_state_with_its_reason(aws):
+    settings = {"Runtime": "provided.al2023", "Role": ROLE, "Handler": "x", "Code": {"ZipFile": zipped(bootstrap="x")}}
+    aws.create_function(FunctionName="provided", **settings)
+    try:
+        said = eventually(
+            lambda: (it := aws.get_function_configuration(FunctionName="provided"))["State"] == "Failed" and it,
+            "the function has failed",
+        )
+        assert "This machine has no runtime provided.al2023: it has python3" in said["StateReason"]
+        with pytest.raises(ClientError, match="Failed"):
+            invoke(aws, "provided")
+    finally:
+        aws.delete_function(FunctionName="provided")
+
+
+def test_kubectl_warns_of_what_nothing_acts_on(engine, space):
+    trigger = {
+        "apiVersion": "grandstand.dev/v1alpha1",
+        "kind": "FunctionTrigger",
+        "metadata": {"name": "hourly"},
+        "spec": {"functionName": "hello", "schedule": {"expression": "rate(1 hour)"}},
+    }
+    done = engine.kubectl("--namespace", space.name, "apply", "-f", "-", input=json.dumps(trigger))
+    assert "nothing serves FunctionTriggers yet" in done.stderr
+
+
 FORK_BOMB = """
 import os
 def handler(event, context):

@@ -198,7 +198,9 @@ def test_errors_in_the_query_protocol_are_escaped():
 
 
 def status_after(obj: Object, missing: list[str], now: float = 1_800_000_000.0) -> Object | None:
-    actions = readiness.reconcile(view(Function, obj), readiness.Seen(missing, now))
+    wanted = view(Function, obj)
+    problem = readiness.problem_of(wanted, lambda digest: digest not in missing, None)
+    actions = readiness.reconcile(wanted, readiness.Seen(problem, now))
     assert len(actions) <= 1
     return actions[0].patch["status"] if actions else None
 

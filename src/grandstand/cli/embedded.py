@@ -21,6 +21,7 @@ from grandstand.engine import Engine
 from grandstand.functions import readiness, sweeping
 from grandstand.functions.artefacts import Artefacts
 from grandstand.functions.lambda_api.serving import code_path
+from grandstand.functions.machine_runtimes import machine_runtimes
 from grandstand.functions.sandboxes import Sandboxes
 from grandstand.functions.serving import functions
 from grandstand.gateway import Gateway, destroy_gateway
@@ -128,7 +129,8 @@ async def _start_parts(
         client, caches, reader, root_ca=api.root_ca, autoscaler_period_seconds=options.autoscaler_period_seconds
     )
     artefacts = Artefacts(code_path(engine.data), clock)
-    code_there = readiness.controller(caches, artefacts.has)
+    runtimes = await asyncio.to_thread(machine_runtimes)
+    code_there = readiness.controller(caches, artefacts.has, [runtime.name for runtime in runtimes])
     caches.informer(FUNCTION_VERSIONS)
     runner = Runner([*controllers, code_there], client, caches, recorder, clock)
     api.expose(runner.families)
@@ -149,7 +151,7 @@ async def _start_parts(
     background(sweeping.run(client, artefacts, clock))
     await stack.enter_async_context(
         functions(
-            *(engine, client, caches, network, clock, artefacts),
+            *(engine, client, caches, network, clock, artefacts, runtimes),
             haproxy_root=gateway.workers_root,
             signed=options.lambda_signed,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,8 +21,18 @@ from .fleet.launching import SandboxLauncher
 from .lambda_api.ports import Settings
 from .lambda_api.serving import Place, serving
 from .log_store import LogStore
-from .machine_runtimes import machine_runtimes
-from .sandboxes import Sandboxes
+from .sandboxes import Runtime, Sandboxes
+
+UNSERVED = {
+    "CreateEventSourceMapping": "nobody reads queues yet",
+    "UpdateEventSourceMapping": "nobody reads queues yet",
+    "PutFunctionEventInvokeConfig": "events are not taken yet (InvocationType Event)",
+    "UpdateFunctionEventInvokeConfig": "events are not taken yet (InvocationType Event)",
+    "PutProvisionedConcurrencyConfig": "instances start when they are asked for; two spares are always ready",
+    "Cors": "nobody answers for the function before it is asked: let it answer OPTIONS itself",
+    "AuthType=AWS_IAM": "URLs answer everybody: use NONE and check requests in the function, or call Invoke",
+}
+"""What Lambda's API could keep, and nothing here acts on."""
 
 SPARES = 2
 """Of each runtime that a function uses: booted sandboxes that wait for one."""
@@ -45,6 +54,7 @@ async def functions(
     network: Network,
     clock: Clock,
     artefacts: Artefacts,
+    runtimes: tuple[Runtime, ...],
     *,
     haproxy_root: Path,
     signed: bool,
@@ -53,8 +63,7 @@ async def functions(
 
     Raises OSError for a port that is taken.
     """
-    settings = Settings(url_authority=f"lambda-url.localhost:{engine.gateway_port}")
-    runtimes = await asyncio.to_thread(machine_runtimes)
+    settings = Settings(url_authority=f"lambda-url.localhost:{engine.gateway_port}", unserved=UNSERVED)
     sandboxes = Sandboxes(engine, runtimes, haproxy_root, network=network, clock=clock)
     async with AsyncExitStack() as stack:
         await sandboxes.recover()

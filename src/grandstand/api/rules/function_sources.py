@@ -86,4 +86,5 @@ TRIGGERS = KindRules(
     check=_check_trigger,
     initial_status=lambda trigger: {},
     has_generation=True,
+    warn=lambda trigger: ["nothing serves FunctionTriggers yet: no event will come from this one"],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from grandstand.kinds import Object
 from grandstand.kinds.functions import (
@@ -219,6 +220,21 @@ def _frozen(new: Object, old: Object) -> Causes:
     return check_unchanged(new, old, "", "spec")
 
 
+def _warn(function: Object) -> Iterator[str]:
+    """What is kept and nothing acts on yet."""
+    spec = part(function, "spec")
+    settings = {"spec": spec, **{f"spec.qualified[{name}]": each for name, each in part(spec, "qualified").items()}}
+    for path, each in settings.items():
+        for field in ("asyncInvoke", "deadLetter", "provisioned"):
+            if each.get(field) is not None:
+                yield f"{path}.{field}: nothing acts on it yet"
+        url = each.get("url") or {}
+        if url.get("cors") is not None:
+            yield f"{path}.url.cors: nothing acts on it yet; the function has to answer OPTIONS itself"
+        if url.get("authType") == "AWS_IAM":
+            yield f"{path}.url.authType: AWS_IAM is not checked yet, so everybody gets 403"
+
+
 FUNCTIONS = KindRules(
     default=_default,
     check=_check,
@@ -226,5 +242,6 @@ FUNCTIONS = KindRules(
     name=names.dns_label,
     initial_status=lambda function: {"state": "Pending", "stateReasonCode": "Creating"},
     has_generation=True,
+    warn=_warn,
 )
 VERSIONS = KindRules(default=_default, check=_check_version, check_update=_frozen)

@@ -106,8 +106,9 @@ class _Port:
             message = f"{request.method} {request.path} is no operation of Lambda's API"
             raise ServiceFault("UnknownOperationException", message, 404)
         operation, parameters = found
-        if operation.handler is None:
-            message = f"{operation.name} is not supported by Grandstand: {operation.refused}"
+        refused = operation.refused or self._parts.settings.unserved.get(operation.name, "")
+        if operation.handler is None or refused:
+            message = f"{operation.name} is not supported by Grandstand: {refused}"
             raise ServiceFault("UnknownOperationException", message, 404)
         headers = {name.lower(): value for name, value in request.headers}
         call = Call(parameters, front.query_of(request.query), headers, request.body, partial(self._location, request))

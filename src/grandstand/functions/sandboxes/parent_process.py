@@ -67,6 +67,8 @@ class ParentProcess:
             socket.send_fds(self._channel, [json.dumps({"id": number, **what}).encode()], descriptors)
         except OSError as error:
             del self._waiting[number]
+            if isinstance(error, ConnectionError):  # known here before the socket is read to its end
+                self._end()
             raise SandboxFailure(f"the warm parent does not take requests: {error}; try again") from error
         answer, opened = await future
         if "error" in answer:

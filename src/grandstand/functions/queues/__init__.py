@@ -1,0 +1,1 @@
+"""Durable queues with the manners of SQS: visibility time-outs, delays, dead letters."""

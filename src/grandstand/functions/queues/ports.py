@@ -79,7 +79,8 @@ class Counts:
 class Queues(Protocol):
     """Durable: what was sent, deleted or changed is on disk when the call returns.
 
-    A message is received at least once, roughly in the order of sending. Every call raises NotFound for a queue that is not there.
+    A message is received at least once, roughly in the order of sending.
+    Every call raises NotFound for a queue that is not there.
     """
 
     async def create(self, name: str, settings: QueueSettings, tags: Mapping[str, str] | None = None) -> Queue:
@@ -104,7 +105,7 @@ class Queues(Protocol):
     async def receive(
         self, name: str, most: int = 1, visibility_seconds: int | None = None, wait_seconds: float | None = None
     ) -> Sequence[Received]:
-        """Up to `most` messages, which nobody else receives for a while; waits for the first. None: as the queue says."""
+        """Up to `most` messages, hidden from others for a while; waits for the first. None: as the queue says."""
 
     async def settle(self, name: str, receipts: Sequence[str]) -> Sequence[bool]:
         """Delete messages that were received. False for a receipt that is no longer good."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ from .ports import MOST_RECEIVED, Counts, Outgoing, Queue, QueueSettings, Receiv
 
 
 class DurableQueues:
-    """Queues in a file. `open` first, `close` at last; what `close` finds unanswered raises PlatformError."""
+    """Queues in a file. `open` first, `close` at last, when nobody asks any more.
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    The file is read and written in `thread`, which must do one thing at a time.
+    """
+
+    def __init__(self, path: Path, clock: Clock, thread: Executor | None = None) -> None:
         self._database = QueueDatabase(path)
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, "queues")
+        self._thread = thread or ThreadPoolExecutor(1, "queues")
         self._asked: list[tuple[Step, asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)

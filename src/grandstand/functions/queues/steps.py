@@ -137,7 +137,8 @@ def purge(rows: Rows, name: str) -> None:
 
 
 def counts(rows: Rows, name: str, now_ms: int) -> Counts:
-    find(rows, name)
+    settings = find(rows, name).settings
+    rows.execute(_FORGET, (name, now_ms, now_ms - settings.retention_seconds * 1000))
     return Counts(*(int(each) for each in rows.execute(_COUNT, (now_ms, now_ms, now_ms, name)).fetchone()))
 
 

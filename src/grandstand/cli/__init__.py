@@ -21,6 +21,7 @@ COMMANDS = {
     "rollout": "rollout:rollout",
     "image": "image:image",
     "function": "function:function",
+    "bill": "bill:bill",
     "kubeconfig": "kubeconfig:kubeconfig",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from .fleet.launching import SandboxLauncher
 from .lambda_api.ports import Settings
 from .lambda_api.serving import Place, serving
 from .log_store import LogStore
+from .metering import Metering
+from .metering.store import metering_path
 from .sandboxes import Runtime, Sandboxes
 
 UNSERVED = {
@@ -69,9 +72,14 @@ async def functions(
         await sandboxes.recover()
         stack.push_async_callback(sandboxes.close)
         logs = LogStore(engine.data / "functions" / "logs")
-        launcher = SandboxLauncher(sandboxes, artefacts, logs, settings, clock)
+        metering = Metering(metering_path(engine.data), clock)
+        await metering.recover()
+        counting = asyncio.create_task(metering.run())
+        stack.callback(counting.cancel)
+        launcher = SandboxLauncher(sandboxes, artefacts, logs, metering, settings, clock)
         fleet = Fleet(caches, launcher, clock, settings)
         fleet.prepare_with(lambda runtime: sandboxes.prepare(runtime, SPARES))
+        fleet.tell_when_served(metering.changed)
         stack.push_async_callback(fleet.close)
         door = Door(fleet, haproxy_root)
         await door.listen()

@@ -44,6 +44,7 @@ class Fleet:
         self._pools: dict[tuple[str, str, str], Pool] = {}
         self._busy: Counter[str] = Counter()
         self._prepare: Callable[[str], None] = lambda _: None
+        self._served: Callable[[], None] = lambda: None
         caches.informer(FUNCTIONS).subscribe(self._changed)
         caches.informer(FUNCTION_VERSIONS).subscribe(self._version_changed)
 
@@ -52,6 +53,10 @@ class Fleet:
         self._prepare = prepare
         for function in self._functions.all():
             prepare(function.spec.runtime)
+
+    def tell_when_served(self, served: Callable[[], None]) -> None:
+        """Tell somebody whenever an instance is done with a request."""
+        self._served = served
 
     def instances(self, function_uid: str) -> int:
         """How many a function has at this moment, of all versions."""
@@ -86,6 +91,7 @@ class Fleet:
                 yield instance
             finally:
                 pool.give_back(instance)
+                self._served()
         finally:
             self._busy[target.function_uid] -= 1
             if not self._busy[target.function_uid]:

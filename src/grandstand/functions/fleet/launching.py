@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from grandstand.errors import SandboxFailure
 from grandstand.functions.artefacts import Artefacts
 from grandstand.functions.lambda_api.ports import Settings
 from grandstand.functions.log_store import LogStore
+from grandstand.functions.metering import Metered, Metering
 from grandstand.functions.sandboxes import Binding, Sandbox, Sandboxes
 
 from .targets import Target, supervisor_settings
@@ -30,8 +31,9 @@ END_SECONDS = 2.0
 class SandboxInstance:
     """A sandbox that was bound to a version; requests go to its socket."""
 
-    def __init__(self, sandbox: Sandbox, heard: asyncio.Task[None]) -> None:
+    def __init__(self, sandbox: Sandbox, heard: asyncio.Task[None], ended: Callable[[str], Awaitable[None]]) -> None:
         self._sandbox = sandbox
+        self._ended = ended
         self._heard = heard
         self._session: aiohttp.ClientSession | None = None
 
@@ -54,6 +56,7 @@ class SandboxInstance:
         if self._session is not None:
             await self._session.close()
         await self._sandbox.end(END_SECONDS)
+        await self._ended(self._sandbox.name)
 
     @asynccontextmanager
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -72,11 +75,18 @@ class SandboxLauncher:
     """Launches instances; `sandboxes` knows the runtimes by their names."""
 
     def __init__(
-        self, sandboxes: Sandboxes, artefacts: Artefacts, logs: LogStore, settings: Settings, clock: Clock
+        self,
+        sandboxes: Sandboxes,
+        artefacts: Artefacts,
+        logs: LogStore,
+        metering: Metering,
+        settings: Settings,
+        clock: Clock,
     ) -> None:
         self._sandboxes = sandboxes
         self._artefacts = artefacts
         self._logs = logs
+        self._metering = metering
         self._settings = settings
         self._clock = clock
 
@@ -100,13 +110,15 @@ class SandboxLauncher:
                     tmp_bytes=spec.ephemeral_storage_mb * MEBIBYTE,
                 )
             )
+            metered = Metered(spec.function_name, target.version, spec.architectures[0])
+            self._metering.adopt(metered, sandbox.name, sandbox.place.directory / "meter")
         except OSError as error:
             await sandbox.end()
             raise SandboxFailure(f"the sandbox {sandbox.name} cannot become an instance: {error}") from error
         except BaseException:
             await sandbox.end()
             raise
-        return SandboxInstance(sandbox, asyncio.create_task(_hear(sandbox)))
+        return SandboxInstance(sandbox, asyncio.create_task(_hear(sandbox)), self._metering.ended)
 
 
 async def _hear(sandbox: Sandbox) -> None:

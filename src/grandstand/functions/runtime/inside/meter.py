@@ -63,7 +63,7 @@ class Meter:
         _SEQUENCE.pack_into(self._page, 8, self._sequence)
 
 
-def read_page(page: bytes) -> dict[str, int] | None:
-    """The fields, or None while the page is being written."""
+def read_page(page: bytes, *, abandoned: bool = False) -> dict[str, int] | None:
+    """The fields, or None while the page is being written; each is old or new where its writer was killed meanwhile."""
     magic, sequence, *values = _PAGE.unpack_from(page)
-    return dict(zip(FIELDS, values, strict=False)) if magic == MAGIC and not sequence % 2 else None
+    return dict(zip(FIELDS, values, strict=False)) if magic == MAGIC and (abandoned or not sequence % 2) else None

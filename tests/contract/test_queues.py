@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Executor, Future
 
 import pytest
 
@@ -10,8 +11,21 @@ from grandstand.clock import VirtualClock
 from grandstand.errors import NotFound
 from grandstand.functions.queues.fake import FakeQueues
 from grandstand.functions.queues.ports import Counts, DeadLetters, Outgoing, QueueSettings
+from grandstand.functions.queues.queues import DurableQueues
 
 SETTINGS = QueueSettings()
+
+
+class Here(Executor):
+    """Does work at once: virtual time waits for nobody's thread."""
+
+    def submit(self, work, /, *arguments, **named):
+        future = Future()
+        try:
+            future.set_result(work(*arguments, **named))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 @pytest.fixture
@@ -19,12 +33,19 @@ def clock():
     return VirtualClock()
 
 
-@pytest.fixture(params=["fake"])
-async def queues(request, clock):
+@pytest.fixture(params=["fake", "durable"])
+async def queues(request, clock, tmp_path):
     """With an empty queue that is called a."""
-    queues = FakeQueues(clock)
+    if request.param == "fake":
+        queues = FakeQueues(clock)
+        await queues.create("a", SETTINGS)
+        yield queues
+        return
+    queues = DurableQueues(tmp_path / "queues.db", clock, Here())
+    await queues.open()
     await queues.create("a", SETTINGS)
-    return queues
+    yield queues
+    await queues.close()
 
 
 async def sent(queues, *bodies, name="a", **fields):
@@ -225,3 +246,14 @@ async def test_what_nobody_can_handle_goes_to_another_queue(queues, clock):
         "a",
     )
     assert await queues.counts("a") == Counts(0, 0, 0)
+
+
+async def test_what_was_sent_is_there_after_the_process_is(tmp_path, clock):
+    path = tmp_path / "queues.db"
+    for expected in ([], ["x"]):
+        queues = DurableQueues(path, clock)
+        await queues.open()
+        await queues.create("a", SETTINGS)
+        assert await bodies(queues, visibility_seconds=0) == expected
+        await sent(queues, "x")
+        await queues.close()

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from grandstand.clock import SystemClock, rfc3339
-from grandstand.errors import BadRequest, PeerError, ServiceFault
+from grandstand.errors import BadRequest
 from grandstand.functions.calling import LambdaCaller
-from grandstand.functions.machine_runtimes import machine_runtimes
-from grandstand.functions.packaging import detect, packed, top_level
 
-from .function_packages import installed
+from .function_deploy import FUNCTIONS, Asked, deploy_folder
+from .function_watch import deploy_on_save
 from .logs import Duration
 from .options import data_option, option, output_option
 
-FUNCTIONS = "/2015-03-31/functions"
-ROLE = "arn:aws:iam::000000000000:role/grandstand"
-POLL_SECONDS = 0.05
 PYTHON_TEXT = """\
 def handler(event, context):
     return {"statusCode": 200, "body": "Hello from Serverless!"}
@@ -66,6 +62,7 @@ def init(name: str, language: str) -> None:
 @option("--timeout", type=int, help="In seconds [default: 3, or as it is].")
 @option("--env", multiple=True, metavar="NAME=VALUE", help="A variable; all that are given replace those that are set.")
 @option("--url/--no-url", default=True, show_default=True, help="Answer HTTP at a URL of its own, to everybody.")
+@option("--watch", is_flag=True, help="Deploy again whenever something is saved.")
 @output_option("json")
 def deploy(
     data: Path,
@@ -77,27 +74,20 @@ def deploy(
     timeout: int | None,
     env: tuple[str, ...],
     url: bool,
+    watch: bool,
     output: str | None,
 ) -> None:
-    """Make a function of a folder, or update it; requirements.txt and package.json are installed with it."""
-    api, folder = LambdaCaller.of(data), folder.resolve()
-    name = name or folder.name
-    language = "python" if (runtime or "").startswith("python") else "nodejs" if runtime else ""
-    if handler is None:
-        found = detect(top_level(folder))
-        handler, language = found.handler, language or found.language
-    runtime = runtime or _runtime_of(language or ("python" if list(folder.glob("*.py")) else "nodejs"))
-    content = base64.b64encode(packed(installed(folder))).decode()
-    wanted: dict[str, Any] = {"Runtime": runtime, "Handler": handler}
-    wanted |= {key: value for key, value in (("MemorySize", memory), ("Timeout", timeout)) if value is not None}
-    if env:
-        wanted["Environment"] = {"Variables": dict(_variable(each) for each in env)}
-    _create_or_update(api, name, wanted, content)
-    address = _url(api, name) if url else ""
-    if output == "json":
-        click.echo(json.dumps({"name": name, "runtime": runtime, "handler": handler, "url": address}))
-    else:
-        click.echo(f"{name} is deployed: {runtime}, {handler}{f', {address}' if address else ''}")
+    """Make a function of a folder, or update it; requirements.txt and package.json are installed with it.
+
+    With --watch it is deployed again whenever something in the folder is saved, until an interrupt (Ctrl-C) ends it.
+    """
+    folder = folder.resolve()
+    asked = Asked(folder, name or folder.name, handler, runtime, _settings(memory, timeout, env), url)
+    if watch:
+        deploy_on_save(LambdaCaller.of(data), asked, as_json=output == "json")
+        return
+    deployed = deploy_folder(LambdaCaller.of(data), asked)
+    click.echo(json.dumps(asdict(deployed)) if output == "json" else deployed.shown())
 
 
 @function.command()
@@ -179,50 +169,9 @@ def _row(said: dict[str, Any]) -> tuple[str, ...]:
     return said["FunctionName"], runtime, handler, f"{said['MemorySize']} MB", said["LastModified"]
 
 
-def _runtime_of(language: str) -> str:
-    known = [runtime.name for runtime in machine_runtimes()]
-    for name in known:
-        if name.startswith(language):
-            return name
-    raise PeerError(f"this machine has no runtime for {language}: it has {', '.join(known)}")
-
-
-def _create_or_update(api: LambdaCaller, name: str, wanted: dict[str, Any], content: str) -> None:
-    try:
-        there = api.ask("GET", f"{FUNCTIONS}/{name}/configuration").json
-    except ServiceFault as fault:
-        if fault.error != "ResourceNotFoundException":
-            raise
-        whole = {"FunctionName": name, "Role": ROLE, "Code": {"ZipFile": content}, **wanted}
-        api.ask("POST", FUNCTIONS, whole)
-    else:
-        if any(there.get(key) != value for key, value in wanted.items()):
-            api.ask("PUT", f"{FUNCTIONS}/{name}/configuration", wanted)
-        api.ask("PUT", f"{FUNCTIONS}/{name}/code", {"ZipFile": content})
-    _until_active(api, name)
-
-
-def _until_active(api: LambdaCaller, name: str) -> None:
-    """Return when the function may be called. Lambda's API has nothing that could be waited on."""
-    clock = SystemClock()
-    while True:
-        there = api.ask("GET", f"{FUNCTIONS}/{name}/configuration").json
-        if there["State"] == "Failed" or there.get("LastUpdateStatus") == "Failed":
-            reason = there.get("StateReason") or there.get("LastUpdateStatusReason")
-            raise PeerError(f"{name} could not be deployed: {reason}")
-        if there["State"] == "Active" and there.get("LastUpdateStatus") != "InProgress":
-            return
-        asyncio.run(clock.sleep(POLL_SECONDS))
-
-
-def _url(api: LambdaCaller, name: str) -> str:
-    path = f"/2021-10-31/functions/{name}/url"
-    try:
-        return str(api.ask("GET", path).json["FunctionUrl"])
-    except ServiceFault as fault:
-        if fault.error != "ResourceNotFoundException":
-            raise
-    return str(api.ask("POST", path, {"AuthType": "NONE"}).json["FunctionUrl"])
+def _settings(memory: int | None, timeout: int | None, env: tuple[str, ...]) -> dict[str, Any]:
+    given = {key: value for key, value in (("MemorySize", memory), ("Timeout", timeout)) if value is not None}
+    return given | ({"Environment": {"Variables": dict(_variable(each) for each in env)}} if env else {})
 
 
 def _variable(text: str) -> tuple[str, str]:

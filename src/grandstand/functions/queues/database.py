@@ -1,0 +1,131 @@
+"""Keep queues and their messages in one SQLite file.
+
+Invariant: when `run` has returned, what its steps did is on disk: WAL with `synchronous=FULL`
+syncs once for all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from grandstand.errors import GrandstandError, PlatformError
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x6772_7175
+"""`PRAGMA application_id`: "grqu"."""
+
+CREATE = (
+    """
+    CREATE TABLE queues (
+        name TEXT PRIMARY KEY,
+        settings TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        created REAL NOT NULL,
+        changed REAL NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE messages (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        queue TEXT NOT NULL REFERENCES queues (name) ON DELETE CASCADE,
+        id TEXT NOT NULL,
+        body TEXT NOT NULL,
+        attributes TEXT NOT NULL,
+        sent_ms INTEGER NOT NULL,
+        visible_ms INTEGER NOT NULL,
+        receives INTEGER NOT NULL DEFAULT 0,
+        first_received_ms INTEGER NOT NULL DEFAULT 0,
+        receipt TEXT NOT NULL DEFAULT '',
+        source TEXT NOT NULL DEFAULT ''
+    ) STRICT
+    """,
+    "CREATE INDEX due ON messages (queue, visible_ms, number)",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+
+Step = Callable[[sqlite3.Connection], Any]
+"""Reads and writes rows; what it raises undoes what it did, and nothing else."""
+
+
+class QueueDatabase:
+    """A SQLite file of queues, held by one process at a time. All calls must come from one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Raises PlatformError where the file cannot be used."""
+        try:
+            self._connection = self._connect()
+            self._prepare(self._connection)
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            raise PlatformError(f"cannot open the queues in {self._path}: {error}") from error
+        except PlatformError:
+            self.close()
+            raise
+
+    def run(self, steps: Sequence[Step]) -> list[Any]:
+        """Do steps in one transaction: for each its result, or the GrandstandError that undid it.
+
+        Raises PlatformError when nothing was kept; the next run may succeed.
+        """
+        connection = self._connection
+        if connection is None:
+            raise PlatformError(f"the queues in {self._path} are closed")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            results = [_tried(connection, step) for step in steps]
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise PlatformError(f"cannot write the queues in {self._path}: {error}") from error
+        return results
+
+    def close(self) -> None:
+        """Close the file; with a clean end the log is folded into it."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> sqlite3.Connection:
+        # SQLite gives its log the file's mode: messages are nobody else's business.
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {setting}")
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        application, version, tables = (
+            connection.execute(question).fetchone()[0]
+            for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
+        )
+        if application == 0 and tables == 0:
+            connection.execute("BEGIN EXCLUSIVE")
+            for statement in CREATE:
+                connection.execute(statement)
+            connection.execute("COMMIT")
+        elif (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
+            raise PlatformError(
+                f"{self._path} is of another program, or of a newer Grandstand. "
+                "Move it away, or use another data directory."
+            )
+
+
+def _tried(connection: sqlite3.Connection, step: Step) -> Any:
+    connection.execute("SAVEPOINT step")
+    try:
+        result = step(connection)
+    except GrandstandError as error:
+        connection.execute("ROLLBACK TO step")
+        result = error
+    connection.execute("RELEASE step")
+    return result

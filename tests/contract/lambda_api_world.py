@@ -24,6 +24,7 @@ from grandstand.functions.artefacts import Artefacts
 from grandstand.functions.lambda_api import Auth, LogEvent, Settings, build
 from grandstand.functions.lambda_api.fake import FakeInvoker, FakeLogs
 from grandstand.functions.queues.fake import FakeQueues
+from grandstand.functions.queues.ports import Queues
 from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.recorder import Recorder
 from grandstand.reconcile.runner import Runner
@@ -65,7 +66,7 @@ class World:
     invoker: FakeInvoker
     logs: FakeLogs
     artefacts: Artefacts
-    queues: FakeQueues
+    queues: Queues
 
     def boto(self, service: str = "lambda", secret: str = SECRET, key: str = KEY) -> Any:
         return _boto(self.address, service, secret, key)
@@ -117,13 +118,19 @@ def function(name: str = "hello", **fields: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def running(
-    client: Client, data: Path, *, required: bool = True, loopback: bool = True, ready: bool = True
+    client: Client,
+    data: Path,
+    *,
+    required: bool = True,
+    loopback: bool = True,
+    ready: bool = True,
+    queues: Queues | None = None,
 ) -> AsyncIterator[World]:
     """The port, served; and, if `ready`, the controller that says when a function can be invoked."""
     clock, caches = SystemClock(), Caches(client, SystemClock())
     artefacts = Artefacts(data / "code", clock)
     invoker, logs = FakeInvoker(), FakeLogs({GROUP: events()})
-    settings, queues = Settings(loopback=loopback), FakeQueues(clock)
+    settings, queues = Settings(loopback=loopback), queues or FakeQueues(clock)
     application = build(client, invoker, artefacts, Auth({KEY: SECRET}, required), logs, settings, clock, queues)
     server = web.AppRunner(application)
     await server.setup()

@@ -1,4 +1,4 @@
-"""boto3 against SQS's API on Lambda's port, over queues in memory."""
+"""boto3 against SQS's API on Lambda's port, over queues in memory and in a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 from lambda_api_world import running
 
 from grandstand.client.fake import FakeClient
+from grandstand.clock import SystemClock
 from grandstand.functions.queues.ports import QueueSettings
+from grandstand.functions.queues.queues import DurableQueues
 
 SQS = "sqs"
 ARN = "arn:aws:sqs:us-east-1:000000000000:"
@@ -21,10 +23,17 @@ TEXT = {"DataType": "String", "StringValue": "text"}
 BYTES = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
 
 
-@pytest.fixture
-async def world(tmp_path):
-    async with running(FakeClient(), tmp_path, ready=False) as world:
+@pytest.fixture(params=["fake", "durable"])
+async def world(request, tmp_path):
+    if request.param == "fake":
+        async with running(FakeClient(), tmp_path, ready=False) as world:
+            yield world
+        return
+    queues = DurableQueues(tmp_path / "queues.db", SystemClock())
+    await queues.open()
+    async with running(FakeClient(), tmp_path, ready=False, queues=queues) as world:
         yield world
+    await queues.close()
 
 
 @pytest.fixture
@@ -201,10 +210,11 @@ async def test_which_attributes_are_given(world, url, asked, names):
     assert (message.get("MessageAttributes") or {}).keys() == (names or set())
 
 
-async def test_who_waits_is_answered_when_a_message_comes(world, url):
-    waiting = asyncio.create_task(received(world, url, WaitTimeSeconds=20))
-    await asyncio.wait_for(world.queues.waited_for("jobs"), 15)
-    await world.call("send_message", SQS, QueueUrl=url, MessageBody="x")
+async def test_who_waits_is_answered_when_a_message_comes(unsigned):
+    url = _url(unsigned)
+    waiting = asyncio.create_task(received(unsigned, url, WaitTimeSeconds=20))
+    await asyncio.wait_for(unsigned.queues.waited_for("jobs"), 15)
+    await unsigned.call("send_message", SQS, QueueUrl=url, MessageBody="x")
     assert [message["Body"] for message in await asyncio.wait_for(waiting, 15)] == ["x"]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,6 +17,7 @@ from grandstand.functions.queues.ports import Counts, DeadLetters, Queue, QueueS
 from grandstand.functions.sqs_api import attributes, batches, digests, faults, messages
 from grandstand.functions.sqs_api.asked import Message, MessageAttribute, SendEntry, read
 from grandstand.functions.sqs_api.names import Home
+from grandstand.functions.sqs_api.operations import OPERATIONS, REFUSED
 from grandstand.functions.sqs_api.pages import page
 
 HOME = Home()
@@ -265,3 +268,18 @@ def test_requests_that_cannot_be_read(body):
     with pytest.raises(ServiceFault) as refused:
         read(body, Message)
     assert refused.value.error == "SerializationException"
+
+
+def rows(heading, ending):
+    """Name -> what stands beside it in the reference."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "sqs-api.md").read_text()
+    part = page.split(heading, 1)[1].split(ending, 1)[0]
+    found = re.findall(r"^\| ([A-Z][A-Za-z, ]+) \| ?(.*?) ?\|$", part, re.MULTILINE)
+    return {name: text for names, text in found for name in names.split(", ")}
+
+
+def test_the_reference_names_every_operation_and_attribute():
+    assert rows("## Operations", "Refused, with").keys() == OPERATIONS.keys()
+    assert rows("Refused, with `Unsupported", "## Attributes") == REFUSED
+    assert rows("## Attributes", "QueueArn,").keys() == {*attributes.NUMBERS, attributes.REDRIVE}
+    assert rows("Refused with `InvalidAttributeName`", "## Of messages").keys() == attributes.MEANINGLESS.keys()

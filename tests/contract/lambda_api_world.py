@@ -23,6 +23,8 @@ from grandstand.functions import readiness
 from grandstand.functions.artefacts import Artefacts
 from grandstand.functions.lambda_api import Auth, LogEvent, Settings, build
 from grandstand.functions.lambda_api.fake import FakeInvoker, FakeLogs
+from grandstand.functions.queues.fake import FakeQueues
+from grandstand.functions.queues.ports import Queues
 from grandstand.reconcile.caches import Caches
 from grandstand.reconcile.recorder import Recorder
 from grandstand.reconcile.runner import Runner
@@ -64,6 +66,7 @@ class World:
     invoker: FakeInvoker
     logs: FakeLogs
     artefacts: Artefacts
+    queues: Queues
 
     def boto(self, service: str = "lambda", secret: str = SECRET, key: str = KEY) -> Any:
         return _boto(self.address, service, secret, key)
@@ -88,8 +91,10 @@ class World:
         wait = self.boto().get_waiter(waiter).wait
         await asyncio.to_thread(wait, WaiterConfig={"Delay": 0, "MaxAttempts": 400}, **arguments)
 
-    async def pages(self, operation: str, key: str, size: int = 2, **arguments: Any) -> list[Any]:
-        paginator = self.boto().get_paginator(operation)
+    async def pages(
+        self, operation: str, key: str, size: int = 2, service: str = "lambda", **arguments: Any
+    ) -> list[Any]:
+        paginator = self.boto(service).get_paginator(operation)
 
         def read() -> list[Any]:
             pages = list(paginator.paginate(PaginationConfig={"PageSize": size}, **arguments))
@@ -113,14 +118,20 @@ def function(name: str = "hello", **fields: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def running(
-    client: Client, data: Path, *, required: bool = True, loopback: bool = True, ready: bool = True
+    client: Client,
+    data: Path,
+    *,
+    required: bool = True,
+    loopback: bool = True,
+    ready: bool = True,
+    queues: Queues | None = None,
 ) -> AsyncIterator[World]:
     """The port, served; and, if `ready`, the controller that says when a function can be invoked."""
     clock, caches = SystemClock(), Caches(client, SystemClock())
     artefacts = Artefacts(data / "code", clock)
     invoker, logs = FakeInvoker(), FakeLogs({GROUP: events()})
-    settings = Settings(loopback=loopback)
-    application = build(client, invoker, artefacts, Auth({KEY: SECRET}, required), logs, settings)
+    settings, queues = Settings(loopback=loopback), queues or FakeQueues(clock)
+    application = build(client, invoker, artefacts, Auth({KEY: SECRET}, required), logs, settings, clock, queues)
     server = web.AppRunner(application)
     await server.setup()
     site = web.TCPSite(server, "127.0.0.1", 0)
@@ -130,7 +141,7 @@ async def running(
     runner = Runner(controllers, client, caches, Recorder(client, "test", clock), clock)
     task = asyncio.create_task(runner.run())
     try:
-        yield World(f"http://127.0.0.1:{port}", client, invoker, logs, artefacts)
+        yield World(f"http://127.0.0.1:{port}", client, invoker, logs, artefacts, queues)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

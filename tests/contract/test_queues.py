@@ -257,3 +257,13 @@ async def test_what_was_sent_is_there_after_the_process_is(tmp_path, clock):
         assert await bodies(queues, visibility_seconds=0) == expected
         await sent(queues, "x")
         await queues.close()
+
+
+async def test_what_cannot_be_written_harms_nobody_else(tmp_path, clock):
+    queues = DurableQueues(tmp_path / "queues.db", clock)
+    await queues.open()
+    await queues.create("a", SETTINGS)
+    answers = await asyncio.gather(sent(queues, "good"), sent(queues, "\ud800"), return_exceptions=True)
+    assert isinstance(answers[1], UnicodeEncodeError)
+    assert await bodies(queues) == ["good"]
+    await queues.close()

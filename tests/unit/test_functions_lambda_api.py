@@ -126,6 +126,8 @@ def test_fields_that_are_given_several_times():
     [
         ([], b"", "lambda"),
         ([("X-Amz-Target", "Logs_20140328.GetLogEvents")], b"{}", "logs"),
+        ([("X-Amz-Target", "AmazonSQS.SendMessage")], b"{}", "sqs"),
+        ([("Content-Type", "application/x-www-form-urlencoded")], b"Action=A&Version=2012-11-05", "sqs"),
         ([("Content-Type", "application/x-www-form-urlencoded")], b"Action=A&Version=2011-06-15", "sts"),
         ([("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")], b"Version=2010-05-08", "iam"),
         ([("Content-Type", "application/json")], b"Version=2010-05-08", "lambda"),

@@ -102,13 +102,24 @@ class Instance:
         os.utime(self.file, (at, at))
 
 
+class CountingClock(VirtualClock):
+    """Knows how many sleep."""
+
+    sleeping = 0
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeping += 1
+        await super().sleep(seconds)
+        self.sleeping -= 1
+
+
 class World:
     """A data directory, its engine's metering, and virtual time."""
 
     def __init__(self, folder: Path) -> None:
         self.data = folder
         self.root = metering_path(folder)
-        self.clock = VirtualClock(NOON)
+        self.clock = CountingClock(NOON)
         self.metering = Metering(self.root, self.clock)
 
     async def restart(self) -> None:
@@ -132,6 +143,15 @@ async def world(tmp_path: Path) -> World:
     made = World(tmp_path)
     await made.metering.recover()
     return made
+
+
+async def written(world: World, requests: dict[str, int]) -> None:
+    """Wait for the thread that writes, and until the flush it is part of is over."""
+    async with asyncio.timeout(10):
+        while world.requests() != requests:
+            await asyncio.sleep(0)
+    await world.metering.ended("nobody")  # one flush at a time: it comes after the other
+    await world.clock.settle()
 
 
 async def test_an_instance_that_has_ended_is_counted_and_its_page_goes(world: World) -> None:
@@ -162,9 +182,17 @@ async def test_while_it_is_used_it_is_flushed_and_otherwise_nothing_is_written(w
         assert world.requests() == {}  # nobody said that something changed
         world.metering.changed()
         await world.clock.advance(FLUSH_SECONDS)
-        async with asyncio.timeout(10):
-            while world.requests() != {"hello": 1}:
-                await asyncio.sleep(0)
+        await written(world, {"hello": 1})
+        instance.serve(1)
+        assert world.clock.sleeping == 0  # one change is one flush
+        world.metering.changed()
+        await world.clock.advance(FLUSH_SECONDS / 2)
+        world.metering.changed()
+        await world.clock.advance(FLUSH_SECONDS / 2)
+        await written(world, {"hello": 2})
+        instance.serve(1)
+        await world.clock.advance(FLUSH_SECONDS)  # for what came while the first waited
+        await written(world, {"hello": 3})
     finally:
         running.cancel()
 

@@ -24,6 +24,7 @@ from .lambda_api.serving import Place, serving
 from .log_store import LogStore
 from .metering import Metering
 from .metering.store import metering_path
+from .queues.queues import DurableQueues
 from .sandboxes import Runtime, Sandboxes
 
 UNSERVED = {
@@ -84,9 +85,12 @@ async def functions(
         door = Door(fleet, haproxy_root)
         await door.listen()
         stack.push_async_callback(door.close)
+        queues = DurableQueues(engine.data / "functions" / "queues.db", clock)
+        await queues.open()
+        stack.push_async_callback(queues.close)
         place = Place(port=engine.lambda_port, signed=signed)
         invoker = FleetInvoker(fleet)
         port = await stack.enter_async_context(
-            serving(place, engine.data, client, invoker, logs, artefacts, clock, settings)
+            serving(place, engine.data, client, invoker, logs, artefacts, clock, settings, queues)
         )
         yield Running(fleet, port)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,9 @@ from aiohttp import web
 from grandstand.client import Client
 from grandstand.clock import Clock, SystemClock
 from grandstand.errors import GrandstandError, NotFound, ServiceFault
+from grandstand.functions import sqs_api
 from grandstand.functions.artefacts import Artefacts
+from grandstand.functions.queues.ports import Queues
 from grandstand.functions.signing import Credentials, SignedRequest, presign
 from grandstand.kinds.functions import SHA256
 
@@ -45,23 +48,29 @@ def build(
     logs: Logs,
     settings: Settings = DEFAULT_SETTINGS,
     clock: Clock | None = None,
+    queues: Queues | None = None,
 ) -> web.Application:
-    """The application; it keeps nothing, so that there may be several over the same objects."""
+    """The application; it keeps nothing, so that there may be several over the same objects.
+
+    Without `queues`, SQS's API is refused.
+    """
     clock = clock or SystemClock()
     if not auth.required and not settings.loopback:
         raise ValueError("requests without signatures are for loopback only")
     parts = Parts(Stored(client, settings), invoker, artefacts, logs, settings, clock, auth.required)
     application = web.Application(client_max_size=MOST_BODY_BYTES)
-    application.router.add_route("*", "/{path:.*}", _Port(parts, auth).answer)
+    application.router.add_route("*", "/{path:.*}", _Port(parts, auth, queues).answer)
     return application
 
 
 class _Port:
     """Answers every request of the port."""
 
-    def __init__(self, parts: Parts, auth: Auth) -> None:
+    def __init__(self, parts: Parts, auth: Auth, queues: Queues | None) -> None:
         self._parts = parts
         self._auth = auth
+        home = sqs_api.Home(parts.settings.region, parts.settings.account)
+        self._sqs_parts = None if queues is None else sqs_api.Parts(queues, home)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         request_id, service = self._parts.clock.uid(), "lambda"
@@ -71,7 +80,7 @@ class _Port:
             front.check_head(signed, self._auth, self._parts.clock.now())
             signed = replace(signed, body=await _body(request))
             service = await self._let_in(signed)
-            outcome = await self._dispatch(service, signed, request_id)
+            outcome = await self._dispatch(service, signed, request_id, partial(_is_gone, request))
         except GrandstandError as error:
             outcome = failed(service, fault_of(error), request_id)
         except Exception:
@@ -87,7 +96,9 @@ class _Port:
             return front.check(request, self._auth, now)
         return await asyncio.to_thread(front.check, request, self._auth, now)
 
-    async def _dispatch(self, service: str, request: SignedRequest, request_id: str) -> Outcome | Answer:
+    async def _dispatch(
+        self, service: str, request: SignedRequest, request_id: str, gone: Callable[[], bool]
+    ) -> Outcome | Answer:
         match service:
             case "sts":
                 return await self._query(request, identity.STS_ACTIONS, identity.STS_NAMESPACE, request_id)
@@ -95,6 +106,8 @@ class _Port:
                 return await self._query(request, identity.IAM_ACTIONS, identity.IAM_NAMESPACE, request_id)
             case "logs":
                 return await self._logs(request)
+            case "sqs":
+                return await self._sqs(request, gone)
         return await self._lambda(request)
 
     async def _lambda(self, request: SignedRequest) -> Outcome | Answer:
@@ -139,6 +152,13 @@ class _Port:
         body = msgspec.json.encode(await read(self._parts, logs_fields(request.body)))
         return Outcome(200, body, {"Content-Type": "application/x-amz-json-1.1"})
 
+    async def _sqs(self, request: SignedRequest, gone: Callable[[], bool]) -> Outcome:
+        if self._sqs_parts is None:
+            raise ServiceFault("UnsupportedOperation", "This engine serves functions without queues", 400)
+        call = sqs_api.Call(request.body, request.value("host") or "localhost", gone)
+        body = await sqs_api.answer(self._sqs_parts, request.value("x-amz-target") or "", call)
+        return Outcome(200, body, {"Content-Type": sqs_api.CONTENT_TYPE})
+
     async def _code(self, name: str) -> Outcome:
         """The zip of a function or layer, as Code.Location promises."""
         digest = name.removesuffix(".zip")
@@ -156,6 +176,10 @@ class _Port:
         region, now = self._parts.settings.region, self._parts.clock.now()
         query = presign(wanted, Credentials(key, secret), region, "lambda", now, CODE_EXPIRES_SECONDS)
         return f"http://{host}{path}?{query}"
+
+
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 async def _body(request: web.Request) -> bytes:

@@ -9,12 +9,13 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 
 from grandstand.errors import ServiceFault
+from grandstand.functions import sqs_api
 from grandstand.functions.signing import Refusal, SignedRequest, refused_by_its_head, scope_of, verify
 
 from .ports import Auth
 
-SERVICES = ("lambda", "sts", "iam", "logs")
-_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam"}
+SERVICES = ("lambda", "sts", "iam", "logs", "sqs")
+_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam", "2012-11-05": "sqs"}
 
 
 def signed_request(request: web.Request, body: bytes) -> SignedRequest:
@@ -62,8 +63,11 @@ def refuse_browsers(request: SignedRequest) -> None:
 
 def guess(request: SignedRequest) -> str:
     """Which service a request says it means, unchecked; without a signature, by its protocol."""
-    if (request.value("x-amz-target") or "").startswith("Logs_"):
+    target = request.value("x-amz-target") or ""
+    if target.startswith("Logs_"):
         return "logs"
+    if target.startswith(sqs_api.TARGET):
+        return "sqs"
     scope = scope_of(request)
     if scope is not None and scope.service in SERVICES:
         return scope.service

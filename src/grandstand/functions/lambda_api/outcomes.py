@@ -16,6 +16,7 @@ from grandstand.errors import (
     ServiceFault,
     TooManyRequests,
 )
+from grandstand.functions import sqs_api
 
 from . import xml_answers
 from .faults import INVALID
@@ -65,6 +66,8 @@ def failed(service: str, fault: ServiceFault, request_id: str) -> Outcome:
     if service == "logs":
         said = {"__type": fault.error, "message": fault.message}
         return Outcome(fault.status, msgspec.json.encode(said), {"Content-Type": "application/x-amz-json-1.1"})
+    if service == "sqs":
+        return Outcome(fault.status, *sqs_api.written(fault))
     # AWS writes Message for some errors and message for others: clients of each find theirs.
     said = {"Type": "User" if fault.status < 500 else "Service", "Message": fault.message, "message": fault.message}
     headers = {"Content-Type": "application/json", "x-amzn-errortype": fault.error}

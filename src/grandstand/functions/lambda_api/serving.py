@@ -15,6 +15,7 @@ from grandstand.clock import Clock
 from grandstand.errors import BadRequest
 from grandstand.functions.access_keys import load_or_make
 from grandstand.functions.artefacts import Artefacts
+from grandstand.functions.queues.ports import Queues
 
 from .app import DEFAULT_SETTINGS, build
 from .ports import Auth, Invoker, Logs, Settings
@@ -52,6 +53,7 @@ async def serving(
     artefacts: Artefacts,
     clock: Clock,
     settings: Settings = DEFAULT_SETTINGS,
+    queues: Queues | None = None,
 ) -> AsyncIterator[int]:
     """The port that is served. Raises BadRequest where anybody could deploy code, OSError for a port that is taken.
 
@@ -65,7 +67,7 @@ async def serving(
         )
     key = load_or_make(key_path(data), clock)
     auth = Auth({key.access_key_id: key.secret}, required=place.signed)
-    application = build(client, invoker, artefacts, auth, logs, replace(settings, loopback=loopback), clock)
+    application = build(client, invoker, artefacts, auth, logs, replace(settings, loopback=loopback), clock, queues)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSING_SECONDS)
     await runner.setup()
     try:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from grandstand.errors import GrandstandError, PlatformError
+from grandstand.errors import PlatformError
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x6772_7175
@@ -72,7 +72,7 @@ class QueueDatabase:
             raise
 
     def run(self, steps: Sequence[Step]) -> list[Any]:
-        """Do steps in one transaction: for each its result, or the GrandstandError that undid it.
+        """Do steps in one transaction: for each its result, or the exception that undid it.
 
         Raises PlatformError when nothing was kept; the next run may succeed.
         """
@@ -124,7 +124,9 @@ def _tried(connection: sqlite3.Connection, step: Step) -> Any:
     connection.execute("SAVEPOINT step")
     try:
         result = step(connection)
-    except GrandstandError as error:
+    except sqlite3.Error:
+        raise
+    except Exception as error:  # whatever one asks, the others of the transaction are served
         connection.execute("ROLLBACK TO step")
         result = error
     connection.execute("RELEASE step")

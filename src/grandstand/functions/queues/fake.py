@@ -28,11 +28,15 @@ class _Message:
 
 @dataclass(slots=True)
 class _Held:
-    """A queue with its messages in the order of sending; `changed` is set, once, when something happens to it."""
+    """A queue with its messages in the order of sending; `changed` is set, once, when something happens to it.
+
+    `waited_for` is set while somebody waits for a message.
+    """
 
     queue: Queue
     messages: list[_Message] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    waited_for: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class FakeQueues:
@@ -116,6 +120,10 @@ class FakeQueues:
         in_flight = sum(message.receipt is not None for message in hidden)
         return Counts(len(held.messages) - len(hidden), in_flight, len(hidden) - in_flight)
 
+    async def waited_for(self, name: str) -> None:
+        """Return when somebody waits for a message of a queue: for tests that send one then."""
+        await self._find(name).waited_for.wait()
+
     def _find(self, name: str) -> _Held:
         if name not in self._held:
             raise NotFound(f"There is no queue {name}.")
@@ -151,9 +159,11 @@ class FakeQueues:
             asyncio.ensure_future(held.changed.wait()),
             asyncio.ensure_future(self._clock.sleep(min(soonest, most_seconds))),
         ]
+        held.waited_for.set()
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            held.waited_for.clear()
             for task in tasks:
                 task.cancel()
 

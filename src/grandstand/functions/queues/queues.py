@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from grandstand.clock import Clock
-from grandstand.errors import GrandstandError, PlatformError
+from grandstand.errors import PlatformError
 
 from . import steps
 from .database import QueueDatabase, Step
@@ -145,7 +145,7 @@ class DurableQueues:
             for (_, answer), result in zip(group, results, strict=True):
                 if answer.done():
                     continue  # who asked has gone
-                if isinstance(result, GrandstandError):
+                if isinstance(result, Exception):
                     answer.set_exception(result)
                 else:
                     answer.set_result(result)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grandstand.functions.queues.ports import Received
 from grandstand.kinds import Object
 
+from .digests import of_body
 from .names import Home, is_shown, queue_arn
 
 EVENT_SOURCE = "aws:sqs"
@@ -29,7 +29,7 @@ def record_of(message: Received, queue: str, home: Home) -> Object:
         "messageAttributes": {
             name: _message_attribute(value) for name, value in sorted(message_attributes(message).items())
         },
-        "md5OfBody": hashlib.md5(message.body.encode(), usedforsecurity=False).hexdigest(),
+        "md5OfBody": of_body(message.body),
         "eventSource": EVENT_SOURCE,
         "eventSourceARN": queue_arn(home, queue),
         "awsRegion": home.region,

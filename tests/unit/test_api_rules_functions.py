@@ -50,6 +50,13 @@ def fields(found: list[str]) -> list[str]:
         (function(functionName="Hello"), "metadata.name"),
         (function(url={"authType": "BASIC"}), "spec.url.authType"),
         (function(url={"authType": "NONE", "invokeMode": "FAST"}), "spec.url.invokeMode"),
+        (function(url={"authType": "NONE", "cors": {"maxAgeSeconds": 86_401}}), "spec.url.cors.maxAgeSeconds"),
+        (function(url={"authType": "NONE", "cors": {"allowMethods": ["OPTIONS"]}}), "spec.url.cors.allowMethods[0]"),
+        (
+            function(url={"authType": "NONE", "cors": {"exposeHeaders": ["a\r\nb: c"]}}),
+            "spec.url.cors.exposeHeaders[0]",
+        ),
+        (function(url={"authType": "NONE", "cors": {"allowOrigins": ["a" * 254]}}), "spec.url.cors.allowOrigins[0]"),
         (function(asyncInvoke={"maximumRetryAttempts": 3}), "spec.asyncInvoke.maximumRetryAttempts"),
         (function(asyncInvoke={"maximumEventAgeSeconds": 59}), "spec.asyncInvoke.maximumEventAgeSeconds"),
         (function(qualified={"$LATEST": {"provisioned": {"instances": 1}}}), "spec.qualified[$LATEST].provisioned"),

@@ -33,7 +33,6 @@ UNSERVED = {
     "PutFunctionEventInvokeConfig": "events are not taken yet (InvocationType Event)",
     "UpdateFunctionEventInvokeConfig": "events are not taken yet (InvocationType Event)",
     "PutProvisionedConcurrencyConfig": "instances start when they are asked for; two spares are always ready",
-    "Cors": "nobody answers for the function before it is asked: let it answer OPTIONS itself",
     "AuthType=AWS_IAM": "URLs answer everybody: use NONE and check requests in the function, or call Invoke",
 }
 """What Lambda's API could keep, and nothing here acts on."""

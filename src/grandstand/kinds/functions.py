@@ -23,6 +23,11 @@ MOST_TIMEOUT_SECONDS = 900
 LEAST_STORAGE_MB, MOST_STORAGE_MB = 512, 10_240
 MOST_ENVIRONMENT_BYTES = 4096
 MOST_LAYERS = 5
+CORS_METHODS = ("GET", "PUT", "HEAD", "POST", "PATCH", "DELETE", "*")
+CORS_LENGTHS = {"allowHeaders": 1024, "allowOrigins": 253, "exposeHeaders": 1024}
+"""Characters that an item of these lists may have at most."""
+CORS_TEXT = re.compile(r"[!-~]+")
+"""What such an item is: it becomes part of a header."""
 RESERVED_VARIABLES = frozenset(
     (
         "_HANDLER",
@@ -102,10 +107,21 @@ class Layer(View, frozen=True):
     size_bytes: int = 0
 
 
+class Cors(View, frozen=True):
+    """Which pages of other origins may ask a function URL; "*" in a list is everything."""
+
+    allow_credentials: bool = False
+    allow_headers: list[str] = []
+    allow_methods: list[str] = []
+    allow_origins: list[str] = []
+    expose_headers: list[str] = []
+    max_age_seconds: int | None = None
+
+
 class FunctionUrl(View, frozen=True):
     auth_type: str
     invoke_mode: str = "BUFFERED"
-    cors: Object | None = None
+    cors: Cors | None = None
 
 
 class AsyncInvoke(View, frozen=True):

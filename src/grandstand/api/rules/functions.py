@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from grandstand.kinds import Object
 from grandstand.kinds.functions import (
     ALIAS_NAME,
+    CORS_LENGTHS,
+    CORS_METHODS,
+    CORS_TEXT,
     FUNCTION_NAME,
     LATEST,
     LEAST_MEMORY_MB,
@@ -173,8 +176,7 @@ def _check_settings(settings: Object, path: str) -> Causes:
     if (url := settings.get("url")) is not None:
         yield from check_choice(url, "authType", f"{path}.url", _AUTHENTICATION)
         yield from check_choice(url, "invokeMode", f"{path}.url", _INVOKE_MODES)
-        cors = part(url, "cors")
-        yield from check_range(f"{path}.url.cors.maxAgeSeconds", cors.get("maxAgeSeconds") or 0, 0, 86_400)
+        yield from _check_cors(part(url, "cors"), f"{path}.url.cors")
     if (invoke := settings.get("asyncInvoke")) is not None:
         where = f"{path}.asyncInvoke"
         tries, age = invoke.get("maximumRetryAttempts", 2), invoke.get("maximumEventAgeSeconds", 21_600)
@@ -182,6 +184,19 @@ def _check_settings(settings: Object, path: str) -> Causes:
         yield from check_range(f"{where}.maximumEventAgeSeconds", age, 60, 21_600)
     if (provisioned := settings.get("provisioned")) is not None:
         yield from check_range(f"{path}.provisioned.instances", provisioned.get("instances", 0), 1, 1000)
+
+
+def _check_cors(cors: Object, path: str) -> Causes:
+    yield from check_range(f"{path}.maxAgeSeconds", cors.get("maxAgeSeconds") or 0, 0, 86_400)
+    for at, method in indexed(cors, "allowMethods", path):
+        if method not in CORS_METHODS:
+            yield not_supported(at, method, CORS_METHODS)
+    for key, most in CORS_LENGTHS.items():
+        for at, text in indexed(cors, key, path):
+            if not CORS_TEXT.fullmatch(text):
+                yield invalid(at, text, "must be printable characters of ASCII, without spaces")
+            elif len(text) > most:
+                yield too_long(at, most)
 
 
 def _check_aliases(spec: Object) -> Causes:
@@ -229,8 +244,6 @@ def _warn(function: Object) -> Iterator[str]:
             if each.get(field) is not None:
                 yield f"{path}.{field}: nothing acts on it yet"
         url = each.get("url") or {}
-        if url.get("cors") is not None:
-            yield f"{path}.url.cors: nothing acts on it yet; the function has to answer OPTIONS itself"
         if url.get("authType") == "AWS_IAM":
             yield f"{path}.url.authType: AWS_IAM is not checked yet, so everybody gets 403"
 

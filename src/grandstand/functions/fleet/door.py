@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from contextlib import suppress
 from pathlib import Path
 
-from grandstand.errors import GrandstandError, ServiceFault
+from grandstand.errors import GrandstandError, SandboxFailure, ServiceFault
 from grandstand.gateway import DOOR_SOCKET, taken
+from grandstand.kinds.functions import Cors
 
+from . import cors, heads
 from .fleet import Fleet
 from .launching import SandboxInstance
 from .targets import Target
@@ -64,34 +65,50 @@ class Door:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
+            head = await reader.readuntil(heads.END)
         except asyncio.LimitOverrunError:
-            writer.write(_answer("431 Request Header Fields Too Large", "Request header fields are too large"))
+            writer.write(heads.refusal("431 Request Header Fields Too Large", "Request header fields are too large"))
             return
-        found = self._fleet.target_of_url(label_of(head))
+        found = self._fleet.target_of_url(heads.label_of(head))
         if found is None:
-            writer.write(_answer("404 Not Found", "No function has this URL: see `kubectl get functions`"))
+            message = "No function has this URL: see `kubectl get functions`"
+            writer.write(heads.refusal("404 Not Found", message))
             return
-        target, auth_type = found
-        if auth_type != "NONE":
-            writer.write(_answer("403 Forbidden", "Forbidden"))
+        target, url = found
+        added: cors.Headers = []
+        if url.cors is not None and url.cors != cors.NOTHING:
+            origin = heads.value(head, "origin")
+            if heads.method(head) == "OPTIONS":
+                writer.write(heads.answer("200 OK", _preflight(url.cors, origin, head)))
+                return
+            added = cors.added(url.cors, origin)
+        if url.auth_type != "NONE":
+            writer.write(heads.refusal("403 Forbidden", "Forbidden", added))
             return
         try:
-            await self._pass_on(target, head, reader, writer)
+            await self._pass_on(target, heads.onwards(head), reader, writer, added)
         except ServiceFault as fault:
-            writer.write(_answer(f"{fault.status} {fault.error}", str(fault)))
+            writer.write(heads.refusal(f"{fault.status} {fault.error}", str(fault), added))
         except GrandstandError as error:
             log.warning("the function %s cannot be run: %s", target.spec.function_name, error)
-            writer.write(_answer("502 Bad Gateway", "Internal Server Error"))
+            writer.write(heads.refusal("502 Bad Gateway", "Internal Server Error", added))
 
     async def _pass_on(
-        self, target: Target, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        target: Target,
+        asked: bytes,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        added: cors.Headers,
     ) -> None:
+        """`asked` is what was read of the request, `added` what an answer's head is to say more."""
         async with self._fleet.instance(target) as instance:
             assert isinstance(instance, SandboxInstance)
-            back, onwards = await asyncio.open_unix_connection(str(instance.socket))
-            sending = asyncio.create_task(_send(head, reader, onwards))
+            back, there = await asyncio.open_unix_connection(str(instance.socket), limit=MOST_HEAD_BYTES)
+            sending = asyncio.create_task(_send(asked, reader, there))
             try:
+                if added:
+                    await _pass_head(back, writer, added)
                 while piece := await back.read(PIECE_BYTES):
                     writer.write(piece)
                     await writer.drain()
@@ -99,33 +116,27 @@ class Door:
                 sending.cancel()
                 with suppress(asyncio.CancelledError, OSError):
                     await sending
-                onwards.close()
+                there.close()
 
 
-async def _send(head: bytes, reader: asyncio.StreamReader, onwards: asyncio.StreamWriter) -> None:
-    onwards.write(once(head))
+async def _send(asked: bytes, reader: asyncio.StreamReader, there: asyncio.StreamWriter) -> None:
+    there.write(asked)
     while piece := await reader.read(PIECE_BYTES):
-        onwards.write(piece)
-        await onwards.drain()
+        there.write(piece)
+        await there.drain()
 
 
-def label_of(head: bytes) -> str:
-    """The first label of the host that a request names, in lower case; "" where it names none."""
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"host":
-            return value.strip().split(b".", 1)[0].decode(errors="replace").lower()
-    return ""
+async def _pass_head(back: asyncio.StreamReader, writer: asyncio.StreamWriter, added: cors.Headers) -> None:
+    """Raises SandboxFailure for a head that is too large to be added to."""
+    try:
+        while heads.is_interim(head := await back.readuntil(heads.END)):
+            writer.write(head)
+            await writer.drain()
+    except asyncio.LimitOverrunError as error:
+        raise SandboxFailure(f"the headers of its answer have more than {MOST_HEAD_BYTES} bytes") from error
+    writer.write(heads.extended(head, added))
 
 
-def once(head: bytes) -> bytes:
-    """The head of a request, asking for the end of the connection after its answer. Upgrades are none of functions'."""
-    first, *lines = head[:-4].split(b"\r\n")
-    kept = [line for line in lines if line.partition(b":")[0].strip().lower() not in (b"connection", b"upgrade")]
-    return b"\r\n".join((first, *kept, b"Connection: close", b"", b""))
-
-
-def _answer(status: str, message: str) -> bytes:
-    body = json.dumps({"Message": message}).encode()
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}Connection: close\r\n\r\n".encode() + body
+def _preflight(allowed: Cors, origin: str, head: bytes) -> cors.Headers:
+    wanted = (heads.value(head, f"access-control-request-{name}") for name in ("method", "headers"))
+    return cors.preflight(allowed, origin, *wanted)

@@ -15,7 +15,7 @@ from grandstand.functions.lambda_api.faults import function_not_found
 from grandstand.functions.lambda_api.names import function_arn
 from grandstand.functions.lambda_api.ports import Settings
 from grandstand.kinds import Function, FunctionVersion, Key, Object
-from grandstand.kinds.functions import object_name, url_label
+from grandstand.kinds.functions import FunctionUrl, object_name, url_label
 from grandstand.kinds.resources import FUNCTION_VERSIONS, FUNCTIONS
 from grandstand.reconcile.caches import Caches
 
@@ -70,8 +70,8 @@ class Fleet:
             raise function_not_found(function_arn(self._settings, name, qualifier))
         return found
 
-    def target_of_url(self, label: str) -> tuple[Target, str] | None:
-        """What the first label of a function URL's host means, and its authType; None where nobody has that URL."""
+    def target_of_url(self, label: str) -> tuple[Target, FunctionUrl] | None:
+        """What the first label of a function URL's host means, and its settings; None where nobody has that URL."""
         for function in self._labels[label]:
             for qualifier, url in _urls(function):
                 if url_label(function.spec.function_name, qualifier) == label:
@@ -164,10 +164,10 @@ def _labels(function: Function) -> list[str]:
     return [url_label(function.spec.function_name, qualifier) for qualifier, _ in _urls(function)]
 
 
-def _urls(function: Function) -> list[tuple[str, str]]:
-    """The qualifiers that have a URL, and its authType."""
-    own = [("", function.spec.url.auth_type)] if function.spec.url is not None else []
-    others = [(name, each.url.auth_type) for name, each in function.spec.qualified.items() if each.url is not None]
+def _urls(function: Function) -> list[tuple[str, FunctionUrl]]:
+    """The qualifiers that have a URL, and its settings."""
+    own = [("", function.spec.url)] if function.spec.url is not None else []
+    others = [(name, each.url) for name, each in function.spec.qualified.items() if each.url is not None]
     return own + others
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grandstand.clock import parse_time, rfc3339
 from grandstand.kinds import Object
-from grandstand.kinds.functions import LATEST, url_label
+from grandstand.kinds.functions import CORS_LENGTHS, CORS_METHODS, CORS_TEXT, LATEST, url_label
 
 from .calls import Call, Parts, Reply
 from .faults import conflict, invalid, not_found, out_of_bounds, unsupported, validation
@@ -22,7 +22,6 @@ _CORS = {
     "ExposeHeaders": "exposeHeaders",
     "MaxAge": "maxAgeSeconds",
 }
-_METHODS = ("GET", "PUT", "HEAD", "POST", "PATCH", "DELETE", "*")
 
 
 def function_url(settings: Settings, name: str, qualifier: str = "") -> str:
@@ -128,9 +127,14 @@ def _cors(cors: Object) -> Object:
             raise unsupported(f"Cors.{field}", "it is not known")
     if not 0 <= (cors.get("MaxAge") or 0) <= 86_400:
         raise validation([out_of_bounds("cors.maxAge", cors["MaxAge"], "Member must have value between 0 and 86400")])
-    wrong = [method for method in cors.get("AllowMethods") or [] if method not in _METHODS]
+    wrong = [method for method in cors.get("AllowMethods") or [] if method not in CORS_METHODS]
     if wrong:
-        raise invalid(f"Cors.AllowMethods has {wrong[0]}: it must be one of {', '.join(_METHODS)}")
+        raise invalid(f"Cors.AllowMethods has {wrong[0]}: it must be one of {', '.join(CORS_METHODS)}")
+    for aws, own in _CORS.items():
+        for text in cors.get(aws) or [] if own in CORS_LENGTHS else []:
+            if not CORS_TEXT.fullmatch(text) or len(text) > CORS_LENGTHS[own]:
+                detail = f"must be 1 to {CORS_LENGTHS[own]} printable characters of ASCII, without spaces"
+                raise invalid(f"Cors.{aws} has {text!r}: it {detail}")
     return {own: cors[aws] for aws, own in _CORS.items() if cors.get(aws) is not None}
 
 

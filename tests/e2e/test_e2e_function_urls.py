@@ -1,0 +1,132 @@
+"""Function URLs as browsers and clients of AWS meet them: CORS, signatures, events."""
+
+import json
+import subprocess
+
+import pytest
+from space import eventually
+from test_e2e_functions import aws as aws
+from test_e2e_functions import function as function
+from test_e2e_functions import node_runtime, zipped
+
+ECHO = """
+import json
+def handler(event, context):
+    return {'statusCode': 200, 'headers': {'x-count': '1', 'vary': 'Accept'}, 'body': json.dumps(event)}
+"""
+STREAMING = """
+exports.handler = awslambda.streamifyResponse(async (event, stream) => { stream.write('a'); stream.end('b'); });
+"""
+PAGE = "https://page.example"
+CORS = {
+    "AllowOrigins": [PAGE],
+    "AllowMethods": ["GET", "POST"],
+    "AllowHeaders": ["authorization"],
+    "ExposeHeaders": ["x-count"],
+    "AllowCredentials": True,
+    "MaxAge": 60,
+}
+
+
+@pytest.fixture
+def echo(aws, function):
+    """Makes a function that gives back its event, and its URL."""
+
+    def make(name, code=ECHO, **settings):
+        function(name, zipped(app__py=code))
+        return aws.create_function_url_config(FunctionName=name, **settings)["FunctionUrl"]
+
+    return make
+
+
+def curl(engine, url, *options, path="/"):
+    """Status, headers (lists, by names in lower case) and body of an answer; waits until the URL is known."""
+    host = url.split("//")[1].rstrip("/")
+    command = ["curl", "-s", "-i", "--max-time", "30", "-H", f"Host: {host}", *options, f"{engine.gateway}{path}"]
+
+    def asked():
+        said = subprocess.run(command, capture_output=True, check=True).stdout
+        while said.startswith(b"HTTP/1.1 1"):
+            said = said.partition(b"\r\n\r\n")[2]
+        return None if b"No function has this URL" in said else said
+
+    head, _, body = eventually(asked, "the URL is known").partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = {}
+    for name, _, value in (line.partition(": ") for line in lines):
+        headers.setdefault(name.lower(), []).append(value)
+    return int(status.split()[1]), headers, body
+
+
+def said_of_cors(headers):
+    return {name: value for name, value in headers.items() if name.startswith("access-control-") or name == "vary"}
+
+
+def test_a_preflight_is_answered_without_the_function(aws, engine, echo):
+    url = echo("cors", AuthType="NONE", Cors=CORS)
+    wanted = ("-X", "OPTIONS", "-H", "Access-Control-Request-Method: GET")
+    status, headers, body = curl(engine, url, *wanted, "-H", f"Origin: {PAGE}")
+    assert (status, body) == (200, b"")
+    assert said_of_cors(headers) == {
+        "vary": ["Origin"],
+        "access-control-allow-origin": [PAGE],
+        "access-control-allow-credentials": ["true"],
+        "access-control-allow-headers": ["authorization"],
+        "access-control-allow-methods": ["GET,POST"],
+        "access-control-max-age": ["60"],
+    }
+    status, headers, _ = curl(engine, url, *wanted, "-H", "Origin: https://evil.example")
+    assert (status, said_of_cors(headers)) == (200, {"vary": ["Origin"]})
+
+    status, headers, body = curl(engine, url, "-H", f"Origin: {PAGE}")
+    assert (status, json.loads(body)["requestContext"]["http"]["method"]) == (200, "GET")
+    assert said_of_cors(headers) == {
+        "vary": ["Accept", "Origin"],
+        "access-control-allow-origin": [PAGE],
+        "access-control-allow-credentials": ["true"],
+        "access-control-expose-headers": ["x-count"],
+    }
+    assert said_of_cors(curl(engine, url)[1]) == {"vary": ["Accept", "Origin"]}
+
+    aws.update_function_url_config(FunctionName="cors", Cors={})
+    eventually(lambda: b'"OPTIONS"' in curl(engine, url, *wanted)[2], "the function answers OPTIONS itself")
+
+
+def test_what_is_refused_tells_browsers_why_too(aws, engine, echo):
+    url = echo("cors-throttled", AuthType="NONE", Cors={"AllowOrigins": ["*"]})
+    aws.put_function_concurrency(FunctionName="cors-throttled", ReservedConcurrentExecutions=0)
+
+    def throttled():
+        status, headers, _ = curl(engine, url, "-H", f"Origin: {PAGE}")
+        return status == 429 and headers
+
+    headers = eventually(throttled, "requests are refused")
+    assert headers["access-control-allow-origin"] == ["*"]
+
+
+def test_a_body_that_waits_for_continue_is_taken(engine, echo):
+    url = echo("cors-continue", AuthType="NONE", Cors=CORS)
+    sent = ("-H", f"Origin: {PAGE}", "-H", "Expect: 100-continue", "-H", "Content-Type: text/plain", "-d", "hello")
+    status, headers, body = curl(engine, url, *sent)
+    assert (status, json.loads(body)["body"]) == (200, "hello")
+    assert headers["access-control-allow-origin"] == [PAGE]
+
+
+def test_a_stream_says_it_too(aws, engine, function):
+    name = function("cors-stream", zipped(index__js=STREAMING), runtime=node_runtime(), handler="index.handler")
+    settings = {"AuthType": "NONE", "InvokeMode": "RESPONSE_STREAM", "Cors": CORS}
+    url = aws.create_function_url_config(FunctionName=name, **settings)["FunctionUrl"]
+    status, headers, body = curl(engine, url, "-H", f"Origin: {PAGE}")
+    assert (status, body, headers["access-control-allow-origin"]) == (200, b"ab", [PAGE])
+
+
+def test_kubectl_sets_cors_without_a_warning(engine, echo):
+    url = echo("cors-kubectl", AuthType="NONE")
+    patch = json.dumps({"spec": {"url": {"cors": {"allowOrigins": [PAGE]}}}})
+    done = engine.kubectl("patch", "function", "cors-kubectl", "--type", "merge", "-p", patch)
+    assert done.stderr == ""
+
+    def allowed():
+        return curl(engine, url, "-H", f"Origin: {PAGE}")[1].get("access-control-allow-origin") == [PAGE]
+
+    eventually(allowed, "the page may ask")

@@ -1,9 +1,14 @@
 """Function URLs as browsers and clients of AWS meet them: CORS, signatures, events."""
 
+import asyncio
 import json
 import subprocess
 
+import aiohttp
 import pytest
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from space import eventually
 from test_e2e_functions import aws as aws
 from test_e2e_functions import function as function
@@ -39,13 +44,13 @@ def echo(aws, function):
     return make
 
 
-def curl(engine, url, *options, path="/"):
+def curl(engine, url, *options, path="/", sent=b""):
     """Status, headers (lists, by names in lower case) and body of an answer; waits until the URL is known."""
     host = url.split("//")[1].rstrip("/")
     command = ["curl", "-s", "-i", "--max-time", "30", "-H", f"Host: {host}", *options, f"{engine.gateway}{path}"]
 
     def asked():
-        said = subprocess.run(command, capture_output=True, check=True).stdout
+        said = subprocess.run(command, capture_output=True, check=True, input=sent).stdout
         while said.startswith(b"HTTP/1.1 1"):
             said = said.partition(b"\r\n\r\n")[2]
         return None if b"No function has this URL" in said else said
@@ -130,3 +135,94 @@ def test_kubectl_sets_cors_without_a_warning(engine, echo):
         return curl(engine, url, "-H", f"Origin: {PAGE}")[1].get("access-control-allow-origin") == [PAGE]
 
     eventually(allowed, "the page may ask")
+
+
+@pytest.fixture(scope="module")
+def key(engine):
+    saved = json.loads((engine.data / "functions/access-key.json").read_text())
+    return Credentials(saved["access_key_id"], saved["secret_access_key"])
+
+
+def signed(key, url, method="GET", body=b"", path="/", service="lambda"):
+    """Options of curl that sign a request as botocore does."""
+    request = AWSRequest(method, url.rstrip("/") + path, data=body, headers={"Content-Type": "text/plain"})
+    SigV4Auth(key, service, "us-east-1").add_auth(request)
+    options = ["-X", method] + (["--data-binary", "@-"] if body else [])
+    return [*options, *(word for name, value in request.headers.items() for word in ("-H", f"{name}: {value}"))]
+
+
+def test_a_url_of_aws_iam_is_for_those_who_sign(engine, echo, key):
+    url, path = echo("iam", AuthType="AWS_IAM"), "/a%20b/c?x=1&y=%2F&x=2"
+    spoofed = ("-H", 'grandstand-iam: {"accessKey": "other"}')
+    status, _, body = curl(engine, url, *signed(key, url, path=path), *spoofed, path=path)
+    event = json.loads(body)
+    assert (status, event["rawQueryString"]) == (200, "x=1&y=%2F&x=2")
+    account = "000000000000"
+    assert event["requestContext"]["accountId"] == account
+    assert event["requestContext"]["authorizer"]["iam"] == {
+        "accessKey": key.access_key,
+        "accountId": account,
+        "callerId": account,
+        "cognitoIdentity": None,
+        "principalOrgId": None,
+        "userArn": f"arn:aws:iam::{account}:root",
+        "userId": account,
+    }
+
+    status, headers, body = curl(engine, url, *spoofed)
+    assert (status, headers["x-amzn-errortype"]) == (403, ["AccessDeniedException"])
+    assert json.loads(body)["Message"].startswith("Forbidden")
+    stranger = Credentials(key.access_key, "other")
+    status, headers, body = curl(engine, url, *signed(stranger, url))
+    assert (status, headers["x-amzn-errortype"]) == (403, ["InvalidSignatureException"])
+    assert "does not match" in json.loads(body)["Message"]
+    assert curl(engine, url, *signed(key, url, service="s3"))[0] == 403
+    assert curl(engine, url, *signed(key, url), path="/other")[0] == 403
+
+
+@pytest.mark.parametrize("framing", [(), ("-H", "Transfer-Encoding: chunked")], ids=["length", "chunks"])
+@pytest.mark.parametrize("size", [5, 4_000_000])
+def test_a_signed_body_is_what_was_signed(engine, aws, echo, key, size, framing):
+    code = "def handler(event, context):\n    return len(event['body'])\n"
+    url = echo(f"iam-body-{size}-{len(framing)}", code, AuthType="AWS_IAM")
+    body = b"x" * size
+    options = [*signed(key, url, "POST", body), *framing]
+    status, _, said = curl(engine, url, *options, sent=body)
+    assert (status, said) == (200, str(size).encode())
+    assert curl(engine, url, "--data-binary", "@-", *framing, sent=body)[0] == 403
+    status, headers, _ = curl(engine, url, *options, sent=b"y" * size)
+    assert (status, headers["x-amzn-errortype"]) == (403, ["InvalidSignatureException"])
+
+
+def test_a_presigned_address_is_let_in_too(engine, echo, key):
+    url = echo("iam-presigned", AuthType="AWS_IAM")
+    request = AWSRequest("GET", url)
+    SigV4QueryAuth(key, "lambda", "us-east-1", expires=60).add_auth(request)
+    status, _, body = curl(engine, url, path="/" + request.url.removeprefix(url))
+    assert status == 200, body
+
+
+def test_browsers_ask_ahead_without_a_signature(engine, echo, key):
+    url = echo("iam-cors", AuthType="AWS_IAM", Cors=CORS)
+    status, headers, _ = curl(engine, url, "-X", "OPTIONS", "-H", f"Origin: {PAGE}")
+    assert (status, headers["access-control-allow-origin"]) == (200, [PAGE])
+    status, headers, _ = curl(engine, url, "-H", f"Origin: {PAGE}")
+    assert (status, headers["access-control-allow-origin"]) == (403, [PAGE])
+    status, headers, _ = curl(engine, url, *signed(key, url), "-H", f"Origin: {PAGE}")
+    assert (status, headers["access-control-allow-origin"]) == (200, [PAGE])
+
+
+async def ask(port, headers):
+    url = f"http://127.0.0.1:{port}/"
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+def test_aiohttp_is_let_in_with_what_botocore_signed(engine, echo, key):
+    url = echo("iam-aiohttp", AuthType="AWS_IAM")
+    curl(engine, url)
+    request = AWSRequest("GET", url)
+    SigV4Auth(key, "lambda", "us-east-1").add_auth(request)
+    headers = {**request.headers, "Host": url.split("//")[1].rstrip("/")}
+    status, event = asyncio.run(ask(engine.gateway.rpartition(":")[2], headers))
+    assert (status, event["requestContext"]["authorizer"]["iam"]["accessKey"]) == (200, key.access_key)

@@ -162,10 +162,9 @@ def test_beyond_the_reserved_concurrency_it_is_too_much(aws, function):
         ("create_event_source_mapping", {"EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:orders"}),
         ("put_function_event_invoke_config", {"MaximumRetryAttempts": 1}),
         ("put_provisioned_concurrency_config", {"Qualifier": "live", "ProvisionedConcurrentExecutions": 1}),
-        ("create_function_url_config", {"AuthType": "AWS_IAM"}),
         ("invoke", {"InvocationType": "Event"}),
     ],
-    ids=["mapping", "events", "provisioned", "iam", "event"],
+    ids=["mapping", "events", "provisioned", "event"],
 )
 def test_what_nothing_acts_on_is_refused(aws, function, operation, settings):
     name = function(f"refused-{operation.replace('_', '-')}-{len(settings)}", zipped(app__py=PYTHON))

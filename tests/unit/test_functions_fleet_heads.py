@@ -13,7 +13,8 @@ REQUEST = (
 
 
 def test_what_is_read_of_a_request() -> None:
-    assert heads.method(REQUEST) == "POST"
+    assert heads.request_line(REQUEST) == ("POST", "/a?b=c", "HTTP/1.1")
+    assert heads.request_line(b"GET\r\n\r\n") == ("GET", "", "")
     assert heads.label_of(REQUEST) == "hello--live"
     assert heads.value(REQUEST, "x-name") == "ü"
     assert heads.value(REQUEST, "origin") == ""

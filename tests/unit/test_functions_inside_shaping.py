@@ -52,6 +52,17 @@ def test_an_event_of_payload_2_0() -> None:
     assert "body" not in event
 
 
+def test_an_event_names_who_signed_the_request() -> None:
+    assert event_2_0(request(), "id", "123456789012", 0)["requestContext"]["accountId"] == "anonymous"
+    who = {"accessKey": "AKIA1", "accountId": "123456789012"}
+    asked = request()
+    asked.headers = [*asked.headers, ("grandstand-iam", json.dumps(who))]
+    event = event_2_0(asked, "id", "123456789012", 0)
+    assert event["requestContext"]["accountId"] == "123456789012"
+    assert event["requestContext"]["authorizer"] == {"iam": who}
+    assert "grandstand-iam" not in event["headers"]
+
+
 def test_an_event_of_payload_1_0() -> None:
     event = event_1_0(request(body=b"x"), "id-1", "1", 1_800_000_000)
     assert (event["httpMethod"], event["path"], event["body"]) == ("POST", "/a/b", "x")

@@ -14,13 +14,15 @@ from grandstand.engine import Engine
 from grandstand.node.network import Network
 from grandstand.reconcile.caches import Caches
 
+from .access_keys import load_or_make
 from .artefacts import Artefacts
 from .fleet import Fleet
+from .fleet.callers import Callers
 from .fleet.door import Door
 from .fleet.invoking import FleetInvoker
 from .fleet.launching import SandboxLauncher
 from .lambda_api.ports import Settings
-from .lambda_api.serving import Place, serving
+from .lambda_api.serving import Place, key_path, serving
 from .log_store import LogStore
 from .metering import Metering
 from .metering.store import metering_path
@@ -33,7 +35,6 @@ UNSERVED = {
     "PutFunctionEventInvokeConfig": "events are not taken yet (InvocationType Event)",
     "UpdateFunctionEventInvokeConfig": "events are not taken yet (InvocationType Event)",
     "PutProvisionedConcurrencyConfig": "instances start when they are asked for; two spares are always ready",
-    "AuthType=AWS_IAM": "URLs answer everybody: use NONE and check requests in the function, or call Invoke",
 }
 """What Lambda's API could keep, and nothing here acts on."""
 
@@ -81,7 +82,8 @@ async def functions(
         fleet.prepare_with(lambda runtime: sandboxes.prepare(runtime, SPARES))
         fleet.tell_when_served(metering.changed)
         stack.push_async_callback(fleet.close)
-        door = Door(fleet, haproxy_root)
+        key = load_or_make(key_path(engine.data), clock)
+        door = Door(fleet, haproxy_root, Callers({key.access_key_id: key.secret}, settings.account, clock))
         await door.listen()
         stack.push_async_callback(door.close)
         queues = DurableQueues(engine.data / "functions" / "queues.db", clock)

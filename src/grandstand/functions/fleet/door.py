@@ -12,6 +12,7 @@ from grandstand.gateway import DOOR_SOCKET, taken
 from grandstand.kinds.functions import Cors
 
 from . import cors, heads
+from .callers import Callers
 from .fleet import Fleet
 from .launching import SandboxInstance
 from .targets import Target
@@ -26,8 +27,9 @@ PIECE_BYTES = 65_536
 class Door:
     """Listens in the directory that is the root of HAProxy's workers. One request a connection."""
 
-    def __init__(self, fleet: Fleet, directory: Path) -> None:
+    def __init__(self, fleet: Fleet, directory: Path, callers: Callers) -> None:
         self._fleet = fleet
+        self._callers = callers
         self._directory = directory
         self._server: asyncio.Server | None = None
         self._visits: set[asyncio.Task[None]] = set()
@@ -78,17 +80,18 @@ class Door:
         added: cors.Headers = []
         if url.cors is not None and url.cors != cors.NOTHING:
             origin = heads.value(head, "origin")
-            if heads.method(head) == "OPTIONS":
+            if heads.request_line(head)[0] == "OPTIONS":
                 writer.write(heads.answer("200 OK", _preflight(url.cors, origin, head)))
                 return
             added = cors.added(url.cors, origin)
-        if url.auth_type != "NONE":
-            writer.write(heads.refusal("403 Forbidden", "Forbidden", added))
-            return
         try:
-            await self._pass_on(target, heads.onwards(head), reader, writer, added)
+            if url.auth_type == "NONE":
+                await self._pass_on(target, heads.onwards(head), reader, writer, added)
+            else:
+                asked = await self._callers.let_in(head, reader, writer)
+                await self._pass_on(target, asked, None, writer, added)
         except ServiceFault as fault:
-            writer.write(heads.refusal(f"{fault.status} {fault.error}", str(fault), added))
+            writer.write(heads.fault(fault, added))
         except GrandstandError as error:
             log.warning("the function %s cannot be run: %s", target.spec.function_name, error)
             writer.write(heads.refusal("502 Bad Gateway", "Internal Server Error", added))
@@ -97,15 +100,15 @@ class Door:
         self,
         target: Target,
         asked: bytes,
-        reader: asyncio.StreamReader,
+        more: asyncio.StreamReader | None,
         writer: asyncio.StreamWriter,
         added: cors.Headers,
     ) -> None:
-        """`asked` is what was read of the request, `added` what an answer's head is to say more."""
+        """`asked` was read of the request, `more` has the rest of it; `added` goes to the headers of its answer."""
         async with self._fleet.instance(target) as instance:
             assert isinstance(instance, SandboxInstance)
             back, there = await asyncio.open_unix_connection(str(instance.socket), limit=MOST_HEAD_BYTES)
-            sending = asyncio.create_task(_send(asked, reader, there))
+            sending = asyncio.create_task(_send(asked, more, there))
             try:
                 if added:
                     await _pass_head(back, writer, added)
@@ -119,9 +122,10 @@ class Door:
                 there.close()
 
 
-async def _send(asked: bytes, reader: asyncio.StreamReader, there: asyncio.StreamWriter) -> None:
+async def _send(asked: bytes, more: asyncio.StreamReader | None, there: asyncio.StreamWriter) -> None:
     there.write(asked)
-    while piece := await reader.read(PIECE_BYTES):
+    await there.drain()
+    while more is not None and (piece := await more.read(PIECE_BYTES)):
         there.write(piece)
         await there.drain()
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+
+from grandstand.errors import ServiceFault
 
 END = b"\r\n\r\n"
 _OWN = b"grandstand-"
 _HOP = (b"connection", b"upgrade")
 
 
-def method(head: bytes) -> str:
-    return head.partition(b" ")[0].decode("latin-1")
+def request_line(head: bytes) -> tuple[str, str, str]:
+    """Method, target, and version, "" where the line has less."""
+    first = head.partition(b"\r\n")[0].decode("latin-1").split(" ", 2)
+    method, target, version = (*first, "", "", "")[:3]
+    return method, target, version
 
 
 def value(head: bytes, name: str) -> str:
@@ -64,6 +70,12 @@ def answer(status: str, added: Iterable[tuple[str, str]] = (), body: bytes = b""
 
 def refusal(status: str, message: str, added: Iterable[tuple[str, str]] = ()) -> bytes:
     return answer(status, added, json.dumps({"Message": message}).encode())
+
+
+def fault(fault: ServiceFault, added: Iterable[tuple[str, str]] = ()) -> bytes:
+    """What an AWS API would answer with, in the words of function URLs."""
+    named = (("x-amzn-ErrorType", fault.error), *added)
+    return refusal(f"{fault.status} {HTTPStatus(fault.status).phrase}", str(fault), named)
 
 
 def _lines(headers: Iterable[tuple[str, str]]) -> bytes:

@@ -95,7 +95,7 @@ class Settings:
     loopback: bool = False
     url_authority: str = "lambda-url.localhost:8080"
     unserved: Mapping[str, str] = field(default_factory=dict)
-    """Operations, and fields, that nobody acts on: they are refused with these reasons instead of kept in vain."""
+    """Operations whose settings nobody acts on: they are refused with these reasons instead of kept in vain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def function_url(settings: Settings, name: str, qualifier: str = "") -> str:
 
 
 async def create(parts: Parts, call: Call) -> Reply:
-    reference, url = await _reference(parts, call), _given(parts, call.asked())
+    reference, url = await _reference(parts, call), _given(call.asked())
     if "authType" not in url:
         raise validation([out_of_bounds("authType", "null", "Member must not be null")])
     now = rfc3339(parts.clock.now())
@@ -50,7 +50,7 @@ async def create(parts: Parts, call: Call) -> Reply:
 
 
 async def update(parts: Parts, call: Call) -> Reply:
-    reference, changes = await _reference(parts, call), _given(parts, call.asked())
+    reference, changes = await _reference(parts, call), _given(call.asked())
     changes["changedAt"] = rfc3339(parts.clock.now())
 
     def decide(function: Object) -> Object:
@@ -102,12 +102,8 @@ def _existing(function: Object, reference: Reference) -> Object:
     return url
 
 
-def _given(parts: Parts, asked: Object) -> Object:
+def _given(asked: Object) -> Object:
     given: Object = {}
-    for unserved, why in parts.settings.unserved.items():
-        name, _, refused = unserved.partition("=")
-        if asked.get(name) is not None and refused in ("", asked[name]):
-            raise unsupported(unserved, why)
     for field, choices in _CHOICES.items():
         value = asked.get(field)
         if value is None:

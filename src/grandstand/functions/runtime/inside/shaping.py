@@ -29,6 +29,7 @@ def event_2_0(request: Request, request_id: str, account_id: str, now: float) ->
     cookies = [part.strip() for name, value in request.headers if name == "cookie" for part in value.split(";") if part]
     headers.pop("cookie", None)
     host = request.header("host")
+    caller = _caller(request)
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
@@ -36,7 +37,7 @@ def event_2_0(request: Request, request_id: str, account_id: str, now: float) ->
         "rawQueryString": request.query,
         "headers": headers,
         "requestContext": {
-            "accountId": account_id if account_id != "000000000000" else "anonymous",
+            "accountId": account_id if caller is not None else "anonymous",
             "apiId": host.partition(".")[0],
             "domainName": host.partition(":")[0],
             "domainPrefix": host.partition(".")[0],
@@ -55,6 +56,9 @@ def event_2_0(request: Request, request_id: str, account_id: str, now: float) ->
         },
         "isBase64Encoded": False,
     }
+    if caller is not None:
+        event["requestContext"]["authentication"] = None
+        event["requestContext"]["authorizer"] = {"iam": caller}
     if cookies:
         event["cookies"] = cookies
     if request.query:
@@ -180,6 +184,12 @@ def _many(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for name, value in pairs:
         found.setdefault(name, []).append(value)
     return found
+
+
+def _caller(request: Request) -> dict[str, Any] | None:
+    """Who signed the request: the door says it, of function URLs of AuthType AWS_IAM."""
+    told = request.header("grandstand-iam")
+    return dict(json.loads(told)) if told else None
 
 
 def _source(request: Request) -> str:

@@ -226,3 +226,24 @@ def test_aiohttp_is_let_in_with_what_botocore_signed(engine, echo, key):
     headers = {**request.headers, "Host": url.split("//")[1].rstrip("/")}
     status, event = asyncio.run(ask(engine.gateway.rpartition(":")[2], headers))
     assert (status, event["requestContext"]["authorizer"]["iam"]["accessKey"]) == (200, key.access_key)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("application/json", ("a=%C3%BC", False)),
+        ("application/x-www-form-urlencoded", ("YT0lQzMlQkM=", True)),
+        ("application/octet-stream", ("YT0lQzMlQkM=", True)),
+    ],
+    ids=["json", "form", "bytes"],
+)
+def test_an_event_is_what_aws_sends(engine, echo, kind, shown):
+    url = echo(f"event-{kind[-4:]}", AuthType="NONE")
+    options = ("--path-as-is", "-H", f"Content-Type: {kind}", "-H", "Cookie: a=1; b=2", "--data-binary", "@-")
+    status, _, body = curl(engine, url, *options, path="/a%20b/%2Fc?x=%2B&x=2", sent=b"a=%C3%BC")
+    event = json.loads(body)
+    assert status == 200
+    assert (event["body"], event["isBase64Encoded"]) == shown
+    assert (event["rawPath"], event["rawQueryString"]) == ("/a%20b/%2Fc", "x=%2B&x=2")
+    assert (event["queryStringParameters"], event["cookies"]) == ({"x": "+,2"}, ["a=1", "b=2"])
+    assert (event["requestContext"]["accountId"], "authorizer" in event["requestContext"]) == ("anonymous", False)

@@ -64,7 +64,10 @@ def test_an_event_names_who_signed_the_request() -> None:
 
 
 def test_an_event_of_payload_1_0() -> None:
-    event = event_1_0(request(body=b"x"), "id-1", "1", 1_800_000_000)
+    event = event_1_0(request(body=b"x", kind="text/plain"), "id-1", "1", 1_800_000_000)
+    assert event["version"] == "1.0"
+    identity = event["requestContext"]["identity"]
+    assert (identity["sourceIp"], identity["userAgent"], identity["userArn"]) == ("10.0.0.1", "test", None)
     assert (event["httpMethod"], event["path"], event["body"]) == ("POST", "/a/b", "x")
     assert event["multiValueHeaders"]["x-many"] == ["one", "two"]
     assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"], "y": [""]}
@@ -72,18 +75,43 @@ def test_an_event_of_payload_1_0() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "shown"),
+    ("kind", "encoding", "body", "shown"),
     [
-        ("application/json", b'{"a": 1}', ('{"a": 1}', False)),
-        ("text/plain; charset=utf-8", "ü".encode(), ("ü", False)),
-        ("application/problem+json", b"{}", ("{}", False)),
-        ("text/plain", b"\xff", ("/w==", True)),
-        ("image/png", b"png", ("cG5n", True)),
+        ("application/json", "", b'{"a": 1}', ('{"a": 1}', False)),
+        ("Application/JSON; charset=utf-8", "", b"{}", ("{}", False)),
+        ("application/javascript", "", b"x", ("x", False)),
+        ("application/xml", "", b"<x/>", ("<x/>", False)),
+        ("text/plain; charset=utf-8", "", "ü".encode(), ("ü", False)),
+        ("text/csv", "identity", b"a,b", ("a,b", False)),
+        ("text/plain", "br", b"abc", ("YWJj", True)),
+        ("application/json", "gzip", b"\x1f\x8b", ("H4s=", True)),
+        ("text/plain", "", b"\xff", ("/w==", True)),
+        ("application/x-www-form-urlencoded", "", b"a=b", ("YT1i", True)),
+        ("multipart/form-data; boundary=x", "", b"--x--", ("LS14LS0=", True)),
+        ("application/problem+json", "", b"{}", ("e30=", True)),
+        ("application/json5", "", b"{}", ("e30=", True)),
+        ("application/octet-stream", "", b"x", ("eA==", True)),
+        ("image/svg+xml", "", b"x", ("eA==", True)),
+        ("", "", b"x", ("eA==", True)),
     ],
 )
-def test_a_body_is_text_or_base64(kind: str, body: bytes, shown: tuple[str, bool]) -> None:
-    event = event_2_0(request(body=body, kind=kind), "id", "1", 0)
-    assert (event["body"], event["isBase64Encoded"]) == shown
+def test_a_body_is_text_or_base64(kind: str, encoding: str, body: bytes, shown: tuple[str, bool]) -> None:
+    asked = request(body=body, kind=kind)
+    asked.headers = [*asked.headers, ("content-encoding", encoding)] if encoding else asked.headers
+    for event in (event_2_0(asked, "id", "1", 0), event_1_0(asked, "id", "1", 0)):
+        assert (event["body"], event["isBase64Encoded"]) == shown
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [("/", "/"), ("", "/"), ("/a%20b/%2F/c?x=1", "/a%20b/%2F/c"), ("/%3Fq%23", "/%3Fq%23"),
+     ("/a//b/../c", "/a//b/../c"), ("/caf%C3%A9+x", "/caf%C3%A9+x")],
+)  # fmt: skip
+def test_a_path_stays_as_it_was_sent(target: str, path: str) -> None:
+    event = event_2_0(request(target), "id", "1", 0)
+    assert (event["rawPath"], event["requestContext"]["http"]["path"]) == (path, path)
+    first = event_1_0(request(target), "id", "1", 0)
+    assert (first["path"], first["requestContext"]["path"]) == (path, path)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Make events of HTTP requests, and HTTP answers of what a handler returned, as API Gateway and function URLs do. Pure.
 
-Payload 2.0 is what function URLs and HTTP APIs send, 1.0 what REST APIs send.
+Payload 2.0 is what function URLs send, 1.0 what REST APIs send. Both give paths as they came, percent-encoded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from .http1 import Request
 
@@ -21,7 +21,24 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 BROKEN: Answer = (502, [("content-type", "application/json")], b'{"Message":"Internal Server Error"}')
 _HIDDEN = ("grandstand-", "connection", "keep-alive", "transfer-encoding", "expect")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_TEXT = ("text/", "application/json", "application/javascript", "application/xml", "application/x-www-form-urlencoded")
+_TEXT = ("application/json", "application/javascript", "application/xml")
+"""Beside text/*: what AWS gives as it is. All else is base64, also forms, other JSON, and bodies that say no type."""
+_NOBODY = (
+    "accessKey",
+    "accountId",
+    "apiKey",
+    "apiKeyId",
+    "caller",
+    "clientCert",
+    "cognitoAuthenticationProvider",
+    "cognitoAuthenticationType",
+    "cognitoIdentityId",
+    "cognitoIdentityPoolId",
+    "principalOrgId",
+    "user",
+    "userArn",
+)
+"""What payload 1.0 says of who asks, beside address and program: null where nobody was asked who they are."""
 
 
 def event_2_0(request: Request, request_id: str, account_id: str, now: float) -> dict[str, Any]:
@@ -33,7 +50,7 @@ def event_2_0(request: Request, request_id: str, account_id: str, now: float) ->
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
-        "rawPath": unquote(request.path) or "/",
+        "rawPath": request.path or "/",
         "rawQueryString": request.query,
         "headers": headers,
         "requestContext": {
@@ -43,7 +60,7 @@ def event_2_0(request: Request, request_id: str, account_id: str, now: float) ->
             "domainPrefix": host.partition(".")[0],
             "http": {
                 "method": request.method,
-                "path": unquote(request.path) or "/",
+                "path": request.path or "/",
                 "protocol": "HTTP/1.1",
                 "sourceIp": _source(request),
                 "userAgent": request.header("user-agent"),
@@ -70,9 +87,10 @@ def event_2_0(request: Request, request_id: str, account_id: str, now: float) ->
 
 def event_1_0(request: Request, request_id: str, account_id: str, now: float) -> dict[str, Any]:
     pairs = parse_qsl(request.query, keep_blank_values=True)
-    path, host = unquote(request.path) or "/", request.header("host")
+    path, host = request.path or "/", request.header("host")
     body, encoded = _body(request) if request.body else (None, False)
     return {
+        "version": "1.0",
         "resource": "/{proxy+}",
         "path": path,
         "httpMethod": request.method,
@@ -86,8 +104,13 @@ def event_1_0(request: Request, request_id: str, account_id: str, now: float) ->
             "accountId": account_id,
             "apiId": host.partition(".")[0],
             "domainName": host.partition(":")[0],
+            "domainPrefix": host.partition(".")[0],
             "httpMethod": request.method,
-            "identity": {"sourceIp": _source(request), "userAgent": request.header("user-agent")},
+            "identity": {
+                **dict.fromkeys(_NOBODY),
+                "sourceIp": _source(request),
+                "userAgent": request.header("user-agent"),
+            },
             "path": path,
             "protocol": "HTTP/1.1",
             "requestId": request_id,
@@ -198,10 +221,12 @@ def _source(request: Request) -> str:
 
 
 def _body(request: Request) -> tuple[str, bool]:
-    kind = request.header("content-type").lower()
-    if kind.startswith(_TEXT) or "+json" in kind or "+xml" in kind or not kind:
+    """As text, or in base64 and True."""
+    kind = request.header("content-type").partition(";")[0].strip().lower()
+    encoding = request.header("content-encoding").strip().lower()
+    if (kind.startswith("text/") or kind in _TEXT) and encoding in ("", "identity"):
         try:
             return request.body.decode(), False
         except UnicodeDecodeError:
-            pass
+            pass  # it would not come through as it is
     return base64.b64encode(request.body).decode(), True

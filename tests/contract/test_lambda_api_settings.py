@@ -109,6 +109,9 @@ async def test_function_urls(world):
     assert await world.error("get_function_url_config", **HELLO) == NO_RESOURCE
     assert await world.error("delete_function_url_config", **HELLO) == NO_RESOURCE
     assert (await world.error("create_function_url_config", **HELLO, AuthType="BASIC"))[:2] == (400, VALIDATION)
+    for cors in ({"AllowMethods": ["OPTIONS"]}, {"ExposeHeaders": ["a\r\nb: c"]}, {"AllowOrigins": ["a" * 254]}):
+        refused = await world.error("create_function_url_config", **HELLO, AuthType="NONE", Cors=cors)
+        assert refused[:2] == (400, "InvalidParameterValueException"), cors
     assert (await world.error("create_function_url_config", **HELLO, Qualifier="1", AuthType="NONE"))[1] == VALIDATION
 
 

@@ -1,7 +1,9 @@
 """`kill -9` of the control plane: nothing that runs notices, nothing that was acknowledged is lost."""
 
 import json
+import sqlite3
 import urllib.request
+from contextlib import closing
 
 import processes
 from load import Load
@@ -19,18 +21,23 @@ def identities(space):
     }
 
 
+def newest_revision(engine):
+    """Of the store of an engine that does not run: the oldest that the next one can watch from."""
+    with closing(sqlite3.connect(engine.data / "store.sqlite3")) as store:
+        return store.execute("SELECT revision FROM store").fetchone()[0]
+
+
 def test_containers_are_adopted_and_ready_never_flaps(space, engine):
     space.apply(deployment("web", payment(), replicas=3), service("web"))
     space.kubectl("rollout", "status", "deployment/web")
     before = identities(space)
-    pods = f"/api/v1/namespaces/{space.name}/pods"
-    version = json.loads(space.kubectl("get", "--raw", pods))["metadata"]["resourceVersion"]
     engine.crash()
+    version = newest_revision(engine)
     engine.start()
     space.kubectl("rollout", "status", "deployment/web")
     assert identities(space) == before
     # Everything that was written about the Pods since: none may say that one was not ready.
-    watch = f"{pods}?watch=true&resourceVersion={version}&timeoutSeconds=1"
+    watch = f"/api/v1/namespaces/{space.name}/pods?watch=true&resourceVersion={version}&timeoutSeconds=1"
     watched = space.kubectl("get", "--raw", watch)
     for line in watched.splitlines():
         event = json.loads(line)

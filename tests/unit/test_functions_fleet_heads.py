@@ -48,3 +48,15 @@ def test_a_refusal_is_whole() -> None:
         b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 17\r\nVary: Origin\r\n"
         b'Connection: close\r\n\r\n{"Message": "No"}'
     )
+
+
+@pytest.mark.parametrize(
+    ("head", "label"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: Hello.lambda-url.localhost:80\r\n\r\n", "hello"),
+        (b"GET / HTTP/1.1\r\nx-host: a.b\r\nHOST:hello--live.x\r\n\r\n", "hello--live"),
+        (b"GET / HTTP/1.0\r\n\r\n", ""),
+    ],
+)
+def test_a_host_names_a_function(head: bytes, label: str) -> None:
+    assert heads.label_of(head) == label

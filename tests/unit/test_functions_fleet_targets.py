@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from grandstand.functions.fleet.door import label_of, once
 from grandstand.functions.fleet.targets import chosen, supervisor_settings, target_of
 from grandstand.functions.lambda_api.ports import Settings
 from grandstand.kinds import Function, FunctionVersion, view
@@ -56,20 +55,3 @@ def test_an_instance_is_told_by_which_name_it_is_called() -> None:
     told = supervisor_settings(target, "2026/11/27/[$LATEST]abc", Settings())
     assert told["arn"] == "arn:aws:lambda:us-east-1:000000000000:function:Hello:live"
     assert (told["logGroup"], told["version"], told["handler"]) == ("/aws/lambda/Hello", "$LATEST", "app.handler")
-
-
-@pytest.mark.parametrize(
-    ("head", "label"),
-    [
-        (b"GET / HTTP/1.1\r\nHost: Hello.lambda-url.localhost:80\r\n\r\n", "hello"),
-        (b"GET / HTTP/1.1\r\nx-host: a.b\r\nHOST:hello--live.x\r\n\r\n", "hello--live"),
-        (b"GET / HTTP/1.0\r\n\r\n", ""),
-    ],
-)
-def test_a_host_names_a_function(head: bytes, label: str) -> None:
-    assert label_of(head) == label
-
-
-def test_an_instance_is_asked_to_close_and_never_to_upgrade() -> None:
-    head = b"GET / HTTP/1.1\r\nConnection: keep-alive\r\nUpgrade: websocket\r\nA: b\r\n\r\n"
-    assert once(head) == b"GET / HTTP/1.1\r\nA: b\r\nConnection: close\r\n\r\n"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import stat
 from concurrent.futures import Executor, Future
+from contextlib import closing
 
 import pytest
 
 from grandstand.clock import VirtualClock
-from grandstand.errors import NotFound
+from grandstand.errors import NotFound, PlatformError
 from grandstand.functions.queues.fake import FakeQueues
 from grandstand.functions.queues.ports import Counts, DeadLetters, Outgoing, QueueSettings
 from grandstand.functions.queues.queues import DurableQueues
@@ -248,6 +251,35 @@ async def test_what_nobody_can_handle_goes_to_another_queue(queues, clock):
     assert await queues.counts("a") == Counts(0, 0, 0)
 
 
+async def test_what_is_shown_again_cannot_be_postponed(queues, clock):
+    await sent(queues, "x")
+    (first,) = await queues.receive("a", visibility_seconds=5)
+    await clock.advance(5)
+    assert list(await queues.postpone("a", [first.receipt], 60)) == [False]
+    assert await bodies(queues) == ["x"]
+    assert list(await queues.settle("a", [first.receipt])) == [False]
+
+
+async def test_hidden_messages_grow_old_too(queues, clock):
+    await queues.change("a", QueueSettings(retention_seconds=60))
+    await sent(queues, "x")
+    await queues.receive("a", visibility_seconds=600)
+    await clock.advance(61)
+    assert await queues.counts("a") == Counts(0, 0, 0)
+
+
+async def test_more_dead_letters_than_a_receive_takes_are_all_moved(queues, clock):
+    await queues.create("dead", SETTINGS)
+    await queues.change("a", QueueSettings(dead_letters=DeadLetters("dead", 1)))
+    await sent(queues, *map(str, range(25)))
+    for _ in range(3):
+        await queues.receive("a", 10, visibility_seconds=5)
+    await clock.advance(5)
+    await sent(queues, "new")
+    assert await bodies(queues) == ["new"]
+    assert (await queues.counts("dead")).visible == 25
+
+
 async def test_what_was_sent_is_there_after_the_process_is(tmp_path, clock):
     path = tmp_path / "queues.db"
     for expected in ([], ["x"]):
@@ -267,3 +299,20 @@ async def test_what_cannot_be_written_harms_nobody_else(tmp_path, clock):
     assert isinstance(answers[1], UnicodeEncodeError)
     assert await bodies(queues) == ["good"]
     await queues.close()
+
+
+async def test_the_file_is_private_and_has_one_owner_and_one_kind(tmp_path, clock):
+    path = tmp_path / "queues.db"
+    queues = DurableQueues(path, clock)
+    await queues.open()
+    assert {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {
+        "queues.db": 0o600,
+        "queues.db-wal": 0o600,
+    }
+    with pytest.raises(PlatformError, match="Another engine runs"):
+        await DurableQueues(path, clock).open()
+    await queues.close()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA application_id = 7")
+    with pytest.raises(PlatformError, match="another program"):
+        await DurableQueues(path, clock).open()

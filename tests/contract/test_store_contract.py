@@ -19,6 +19,7 @@ from grandstand.api.store.records import stamp
 from grandstand.client import EventType
 from grandstand.errors import Conflict, Expired, PlatformError, Unavailable
 from grandstand.kinds import Object
+from grandstand.sqlite_files import connect
 
 A = StoreKey("pods", "default", "a")
 B = StoreKey("pods", "default", "b")
@@ -349,7 +350,7 @@ async def test_the_log_is_private_and_synced_on_every_commit(tmp_path: Path) -> 
         await store.write(A, put(1))
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
         assert modes == {"store.sqlite3": 0o600, "store.sqlite3-wal": 0o600}
-    connection = Database(path)._connect()
+    connection = connect(path)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,), "2 is FULL"
     connection.close()

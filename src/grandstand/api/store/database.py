@@ -7,23 +7,17 @@ which on one machine costs milliseconds, while keeping it would write every chan
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from grandstand import sqlite_files
 from grandstand.client import EventType
 from grandstand.errors import PlatformError
+from grandstand.sqlite_files import Format
 
 from .records import Change, Stored, StoreKey, decode
-
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x6772_7374
-"""`PRAGMA application_id`: "grst", so that a file of another program is never taken for ours."""
-
-BUSY_SECONDS = 2.0
-"""How long an engine that is just stopping may still hold the file."""
 
 CREATE = (
     """
@@ -38,9 +32,10 @@ CREATE = (
     """,
     "CREATE TABLE store (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL) STRICT",
     "INSERT INTO store (id, revision) VALUES (1, 0)",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
+FORMAT = Format(application_id=0x6772_7374, schema_version=1, create=CREATE)
+"""The application is "grst"."""
+
 SELECT = "SELECT resource, namespace, name, revision, value FROM objects"
 UPSERT = """
 INSERT INTO objects (resource, namespace, name, revision, value) VALUES (?, ?, ?, ?, ?)
@@ -60,12 +55,14 @@ class Database:
     def open(self) -> tuple[list[Stored], int]:
         """Everything stored, and the newest revision. Raises PlatformError where the file cannot be used."""
         try:
-            self._connection = self._connect()
-            self._check_schema(self._connection)
+            self._connection = sqlite_files.connect(self._path)
+            sqlite_files.prepare(self._connection, self._path, FORMAT)
             return self._load(self._connection)
         except (sqlite3.Error, OSError) as error:
             self.close()
-            raise PlatformError(f"cannot open the database {self._path}: {error}. {_advice(error)}") from error
+            raise PlatformError(
+                f"cannot open the database {self._path}: {error}. {sqlite_files.advice(error)}"
+            ) from error
         except PlatformError:
             self.close()
             raise
@@ -73,7 +70,7 @@ class Database:
     def commit(self, changes: Sequence[Change]) -> None:
         """Make changes durable, all or none. Raises sqlite3.Error or OSError; the next commit may succeed."""
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = sqlite_files.connect(self._path)
         last = {change.key: change for change in changes}
         kept = [(*c.key, c.revision, c.encoded) for c in last.values() if c.type is not EventType.DELETED]
         gone = [change.key for change in last.values() if change.type is EventType.DELETED]
@@ -93,42 +90,8 @@ class Database:
             self._connection.close()
             self._connection = None
 
-    def _connect(self) -> sqlite3.Connection:
-        # SQLite gives its log the file's mode: objects may be Secrets.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            # Exclusive first: it keeps a second engine out, and the log's index in this process's memory.
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            if mode != "wal":
-                raise PlatformError(f"the file system of {self._path} cannot hold a write-ahead log: use a local disk")
-            connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _check_schema(self, connection: sqlite3.Connection) -> None:
-        application = _number(connection, "PRAGMA application_id")
-        version = _number(connection, "PRAGMA user_version")
-        if application == 0 and _number(connection, "SELECT count(*) FROM sqlite_schema") == 0:
-            connection.execute("BEGIN EXCLUSIVE")
-            for statement in CREATE:
-                connection.execute(statement)
-            connection.execute("COMMIT")
-        elif application != APPLICATION_ID:
-            raise PlatformError(
-                f"{self._path} is the database of another program. Move it away, or use another data directory."
-            )
-        elif version > SCHEMA_VERSION:
-            raise PlatformError(
-                f"{self._path} was written by a newer Grandstand (schema {version}, this one reads up to "
-                f"{SCHEMA_VERSION}). Upgrade Grandstand, or use another data directory."
-            )
-
     def _load(self, connection: sqlite3.Connection) -> tuple[list[Stored], int]:
-        revision = _number(connection, "SELECT revision FROM store")
+        revision = sqlite_files.number(connection, "SELECT revision FROM store")
         stored = []
         for *key, row_revision, value in connection.execute(SELECT):
             try:
@@ -158,19 +121,3 @@ class Database:
             with suppress(sqlite3.Error):
                 if connection is not None:
                     connection.close()
-
-
-def _number(connection: sqlite3.Connection, query: str) -> int:
-    return int(connection.execute(query).fetchone()[0])
-
-
-def _advice(error: Exception) -> str:
-    match getattr(error, "sqlite_errorname", None):
-        case "SQLITE_BUSY" | "SQLITE_LOCKED":
-            return "Another engine runs with this data directory: end it with `grandstand down`, or use another --data."
-        case "SQLITE_NOTADB" | "SQLITE_CORRUPT":
-            return "Restore it from a backup, or start with another --data and apply the manifests again."
-        case "SQLITE_FULL":
-            return "Free some disk space, and start again."
-        case _:
-            return "Check that the data directory exists, has space, and belongs to the user that starts Grandstand."

@@ -1,22 +1,18 @@
 """Keep queues and their messages in one SQLite file.
 
-Invariant: when `run` has returned, what its steps did is on disk: WAL with `synchronous=FULL`
-syncs once for all of them.
+Invariant: when `run` has returned, what its steps did is on disk, with one sync for all of them.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from grandstand import sqlite_files
 from grandstand.errors import PlatformError
-
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x6772_7175
-"""`PRAGMA application_id`: "grqu"."""
+from grandstand.sqlite_files import Format
 
 CREATE = (
     """
@@ -44,9 +40,10 @@ CREATE = (
     ) STRICT
     """,
     "CREATE INDEX due ON messages (queue, visible_ms, number)",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
+    "CREATE INDEX age ON messages (queue, sent_ms)",
 )
+FORMAT = Format(application_id=0x6772_7175, schema_version=1, create=CREATE)
+"""The application is "grqu"."""
 
 Step = Callable[[sqlite3.Connection], Any]
 """Reads and writes rows; what it raises undoes what it did, and nothing else."""
@@ -62,11 +59,14 @@ class QueueDatabase:
     def open(self) -> None:
         """Raises PlatformError where the file cannot be used."""
         try:
-            self._connection = self._connect()
-            self._prepare(self._connection)
+            self._connection = sqlite_files.connect(self._path)
+            self._connection.execute("PRAGMA foreign_keys = ON")
+            sqlite_files.prepare(self._connection, self._path, FORMAT)
         except (sqlite3.Error, OSError) as error:
             self.close()
-            raise PlatformError(f"cannot open the queues in {self._path}: {error}") from error
+            raise PlatformError(
+                f"cannot open the queues in {self._path}: {error}. {sqlite_files.advice(error)}"
+            ) from error
         except PlatformError:
             self.close()
             raise
@@ -94,30 +94,6 @@ class QueueDatabase:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-    def _connect(self) -> sqlite3.Connection:
-        # SQLite gives its log the file's mode: messages are nobody else's business.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self._path, isolation_level=None)
-        for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {setting}")
-        return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        application, version, tables = (
-            connection.execute(question).fetchone()[0]
-            for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
-        )
-        if application == 0 and tables == 0:
-            connection.execute("BEGIN EXCLUSIVE")
-            for statement in CREATE:
-                connection.execute(statement)
-            connection.execute("COMMIT")
-        elif (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
-            raise PlatformError(
-                f"{self._path} is of another program, or of a newer Grandstand. "
-                "Move it away, or use another data directory."
-            )
 
 
 def _tried(connection: sqlite3.Connection, step: Step) -> Any:

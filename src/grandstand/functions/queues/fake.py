@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from grandstand.clock import Clock
@@ -98,15 +98,22 @@ class FakeQueues:
 
     async def settle(self, name: str, receipts: Sequence[str]) -> Sequence[bool]:
         held = self._find(name)
-        return [_with_receipt(held, receipt, held.messages.remove) for receipt in receipts]
+        done = []
+        for receipt in receipts:
+            message = _with_receipt(held, receipt)
+            done.append(message is not None)
+            if message is not None:
+                held.messages.remove(message)
+        return done
 
     async def postpone(self, name: str, receipts: Sequence[str], seconds: float) -> Sequence[bool]:
-        held, until = self._find(name), self._clock.now() + seconds
-
-        def hide(message: _Message) -> None:
-            message.visible_at = until
-
-        done = [_with_receipt(held, receipt, hide) for receipt in receipts]
+        held, now = self._find(name), self._clock.now()
+        hidden = [_with_receipt(held, receipt) for receipt in receipts]
+        done = []
+        for message in hidden:
+            done.append(message is not None and message.visible_at > now)
+            if message is not None and done[-1]:
+                message.visible_at = now + seconds
         _announce(held)
         return done
 
@@ -175,15 +182,11 @@ def _announce(held: _Held) -> None:
 
 def _expire(held: _Held, now: float) -> None:
     oldest = now - held.queue.settings.retention_seconds
-    held.messages = [message for message in held.messages if message.sent > oldest]
+    held.messages = [message for message in held.messages if message.sent >= oldest]
 
 
-def _with_receipt(held: _Held, receipt: str, act: Callable[[_Message], object]) -> bool:
-    for message in held.messages:
-        if message.receipt == receipt:
-            act(message)
-            return True
-    return False
+def _with_receipt(held: _Held, receipt: str) -> _Message | None:
+    return next((message for message in held.messages if message.receipt == receipt), None)
 
 
 def _shown(message: _Message) -> Received:

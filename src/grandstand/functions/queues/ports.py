@@ -111,7 +111,10 @@ class Queues(Protocol):
         """Delete messages that were received. False for a receipt that is no longer good."""
 
     async def postpone(self, name: str, receipts: Sequence[str], seconds: float) -> Sequence[bool]:
-        """Hide messages for so long from now on (0: show them again). False for a receipt that is no longer good."""
+        """Hide messages for so long from now on (0: show them again).
+
+        False for a receipt that is no longer good, and for a message that is shown again: others may have it by now.
+        """
 
     async def purge(self, name: str) -> None: ...
 

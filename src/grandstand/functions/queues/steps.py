@@ -24,9 +24,9 @@ UPDATE messages SET visible_ms = ?, receives = ?, first_received_ms = ?, receipt
 """
 _GIVE_UP = """
 UPDATE messages SET source = queue, queue = ?, visible_ms = ?, receives = 0, first_received_ms = 0, receipt = ''
-WHERE queue = ? AND visible_ms <= ? AND receives >= ?
+WHERE number = ?
 """
-_FORGET = "DELETE FROM messages WHERE queue = ? AND visible_ms <= ? AND sent_ms < ?"
+_FORGET = "DELETE FROM messages WHERE queue = ? AND sent_ms < ?"
 _COUNT = """
 SELECT total(visible_ms <= ?), total(visible_ms > ? AND receives > 0), total(visible_ms > ? AND receives = 0)
 FROM messages WHERE queue = ?
@@ -43,7 +43,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a receive finds: messages; queues that got dead letters; else when the next message is visible."""
+    """What a receive finds: messages; the queue that got dead letters; else when the next message is visible."""
 
     messages: tuple[Received, ...]
     moved_to: str | None
@@ -99,10 +99,15 @@ def send(rows: Rows, name: str, messages: Sequence[tuple[str, Outgoing]], now_ms
 def receive(rows: Rows, name: str, receipts: Sequence[str], visibility_seconds: int | None, now_ms: int) -> Taken:
     """As many messages as there are `receipts`; those that are too old are forgotten, dead letters moved."""
     settings = find(rows, name).settings
-    rows.execute(_FORGET, (name, now_ms, now_ms - settings.retention_seconds * 1000))
-    moved_to = _give_up(rows, name, settings.dead_letters, now_ms)
+    _forget(rows, name, settings, now_ms)
+    rule = settings.dead_letters
+    moved_to = None
+    # Only what would be received is looked at: a queue may hold a million messages.
+    while (found := rows.execute(_DUE, (name, now_ms, len(receipts))).fetchall()) and rule is not None:
+        if not _give_up(rows, rule, [row for row in found if row[6] >= rule.most_receives], now_ms):
+            break
+        moved_to = rule.queue
     hidden = settings.visibility_seconds if visibility_seconds is None else visibility_seconds
-    found = rows.execute(_DUE, (name, now_ms, len(receipts))).fetchall()
     messages = []
     for chance, (number, identifier, body, attributes, sent, first, receives, source) in zip(
         receipts, found, strict=False
@@ -137,17 +142,20 @@ def purge(rows: Rows, name: str) -> None:
 
 
 def counts(rows: Rows, name: str, now_ms: int) -> Counts:
-    settings = find(rows, name).settings
-    rows.execute(_FORGET, (name, now_ms, now_ms - settings.retention_seconds * 1000))
+    _forget(rows, name, find(rows, name).settings, now_ms)
     return Counts(*(int(each) for each in rows.execute(_COUNT, (now_ms, now_ms, now_ms, name)).fetchone()))
 
 
-def _give_up(rows: Rows, name: str, dead_letters: DeadLetters | None, now_ms: int) -> str | None:
-    """Where dead letters went. While their queue is not there they stay, and are received on."""
-    if dead_letters is None or rows.execute(_FIND, (dead_letters.queue,)).fetchone() is None:
-        return None
-    moved = rows.execute(_GIVE_UP, (dead_letters.queue, now_ms, name, now_ms, dead_letters.most_receives))
-    return dead_letters.queue if moved.rowcount else None
+def _forget(rows: Rows, name: str, settings: QueueSettings, now_ms: int) -> None:
+    rows.execute(_FORGET, (name, now_ms - settings.retention_seconds * 1000))
+
+
+def _give_up(rows: Rows, rule: DeadLetters, dead: Sequence[Sequence[Any]], now_ms: int) -> bool:
+    """Whether messages were moved. While their queue is not there they stay, and are received on."""
+    if not dead or rows.execute(_FIND, (rule.queue,)).fetchone() is None:
+        return False
+    rows.executemany(_GIVE_UP, [(rule.queue, now_ms, number) for number, *_ in dead])
+    return True
 
 
 def _settings(text: str) -> QueueSettings:

@@ -2,22 +2,10 @@
 
 import json
 
-import boto3
+from aws import client_of
 from conftest import start
 from space import eventually
 from test_e2e_functions import PYTHON, ROLE, invoke, zipped
-
-
-def client_of(place):
-    key = json.loads((place.data / "functions/access-key.json").read_text())
-    port = json.loads((place.data / "engine.json").read_text())["lambdaPort"]
-    return boto3.client(
-        "lambda",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region_name="us-east-1",
-        aws_access_key_id=key["access_key_id"],
-        aws_secret_access_key=key["secret_access_key"],
-    )
 
 
 def bill(place, *arguments):
@@ -32,7 +20,7 @@ def test_what_was_invoked_is_billed_once_whatever_happens_to_the_engine(other_da
     place = start(other_data)
     assert bill(place)["totalUSD"] == "0.00"
     assert "USD 0.00" in place.grandstand("bill").stdout
-    aws = client_of(place)
+    aws = client_of(place, "lambda")
     code = {"ZipFile": zipped(app__py=PYTHON)}
     aws.create_function(FunctionName="counted", Runtime="python3.11", Role=ROLE, Handler="app.handler", Code=code)
     aws.get_waiter("function_active_v2").wait(FunctionName="counted", WaiterConfig={"Delay": 1})
@@ -51,7 +39,7 @@ def test_what_was_invoked_is_billed_once_whatever_happens_to_the_engine(other_da
     place = place.start()
     assert requests(place) == {"counted": 8}
 
-    aws = client_of(place)
+    aws = client_of(place, "lambda")
     invoke(aws, "counted")
     aws.delete_function(FunctionName="counted")
     live = place.data / "functions/metering/live"

@@ -7,8 +7,8 @@ import threading
 import zipfile
 from pathlib import Path
 
-import boto3
 import pytest
+from aws import client_of, port_of
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from conftest import GRANDSTAND, start
@@ -31,16 +31,7 @@ def zipped(**files):
 
 @pytest.fixture(scope="module")
 def aws(engine):
-    key = json.loads((engine.data / "functions/access-key.json").read_text())
-    port = json.loads((engine.data / "engine.json").read_text())["lambdaPort"]
-    return boto3.client(
-        "lambda",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region_name="us-east-1",
-        aws_access_key_id=key["access_key_id"],
-        aws_secret_access_key=key["secret_access_key"],
-        config=Config(retries={"max_attempts": 0}, max_pool_connections=50),
-    )
+    return client_of(engine, "lambda", config=Config(retries={"max_attempts": 0}, max_pool_connections=50))
 
 
 @pytest.fixture
@@ -270,42 +261,21 @@ def test_an_instance_has_seeds_of_its_own_and_shares_nothing(aws, function):
 def test_logs_are_kept_after_the_instance_is_gone(aws, engine, function):
     name = function("logged", zipped(app__py="def handler(event, context):\n    print('said', event)\n"))
     invoke(aws, name, {"a": 1})
-    port = json.loads((engine.data / "engine.json").read_text())["lambdaPort"]
-    key = json.loads((engine.data / "functions/access-key.json").read_text())
-    logs = boto3.client(
-        "logs",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region_name="us-east-1",
-        aws_access_key_id=key["access_key_id"],
-        aws_secret_access_key=key["secret_access_key"],
-    )
+    logs = client_of(engine, "logs")
     events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
     said = [event["message"].split(" ")[0].rstrip("\n") for event in events]
     assert said == ["START", "said", "END", "REPORT"]
 
 
 def test_a_request_that_is_not_signed_is_refused(engine):
-    port = json.loads((engine.data / "engine.json").read_text())["lambdaPort"]
-    command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://127.0.0.1:{port}/2015-03-31/functions/"]
+    url = f"http://127.0.0.1:{port_of(engine)}/2015-03-31/functions/"
+    command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", url]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "403"
 
 
 def test_functions_are_there_after_the_control_plane_was_killed(other_data):
-
     place = start(other_data)
-    key = json.loads((other_data / "functions/access-key.json").read_text())
-
-    def client(place):
-        port = json.loads((Path(place.data) / "engine.json").read_text())["lambdaPort"]
-        return boto3.client(
-            "lambda",
-            endpoint_url=f"http://127.0.0.1:{port}",
-            region_name="us-east-1",
-            aws_access_key_id=key["access_key_id"],
-            aws_secret_access_key=key["secret_access_key"],
-        )
-
-    aws = client(place)
+    aws = client_of(place, "lambda")
     aws.create_function(
         FunctionName="kept",
         Runtime="python3.11",
@@ -316,7 +286,7 @@ def test_functions_are_there_after_the_control_plane_was_killed(other_data):
     aws.get_waiter("function_active_v2").wait(FunctionName="kept", WaiterConfig={"Delay": 1})
     assert invoke(aws, "kept")[1]["statusCode"] == 200
     place.crash()
-    again = client(place.start())
+    again = client_of(place.start(), "lambda")
     assert invoke(again, "kept")[1]["statusCode"] == 200
 
 

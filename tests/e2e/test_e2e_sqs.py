@@ -2,21 +2,14 @@
 
 import json
 
-import boto3
 import pytest
+from aws import client_of
+from conftest import start
 
 
 @pytest.fixture(scope="module")
 def sqs(engine):
-    key = json.loads((engine.data / "functions/access-key.json").read_text())
-    port = json.loads((engine.data / "engine.json").read_text())["lambdaPort"]
-    return boto3.client(
-        "sqs",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region_name="us-east-1",
-        aws_access_key_id=key["access_key_id"],
-        aws_secret_access_key=key["secret_access_key"],
-    )
+    return client_of(engine, "sqs")
 
 
 @pytest.fixture
@@ -42,3 +35,22 @@ def test_a_message_goes_round(sqs, queue):
 def test_a_queue_that_is_not_there(sqs):
     with pytest.raises(sqs.exceptions.QueueDoesNotExist):
         sqs.get_queue_url(QueueName="none-such")
+
+
+def test_what_was_sent_outlives_a_killed_engine_and_is_given_up_after_it(other_data):
+    place = start(other_data)
+    sqs = client_of(place, "sqs")
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    given = {"VisibilityTimeout": "0", "RedrivePolicy": redrive}
+    jobs = sqs.create_queue(QueueName="jobs", Attributes=given)["QueueUrl"]
+    sent = sqs.send_message(QueueUrl=jobs, MessageBody="hello")["MessageId"]
+    place.crash()
+    sqs = client_of(place.start(), "sqs")
+    (message,) = sqs.receive_message(QueueUrl=jobs)["Messages"]
+    assert (message["MessageId"], message["Body"]) == (sent, "hello")
+    assert "Messages" not in sqs.receive_message(QueueUrl=jobs)
+    (given_up,) = sqs.receive_message(QueueUrl=dead, AttributeNames=["DeadLetterQueueSourceArn"])["Messages"]
+    assert given_up["MessageId"] == sent
+    assert given_up["Attributes"]["DeadLetterQueueSourceArn"].endswith(":jobs")

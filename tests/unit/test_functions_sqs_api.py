@@ -212,7 +212,7 @@ def test_pages_give_everything_once_and_in_order(names, size):
         shown, token = page(list(names), token, size)
         assert len(shown) <= size
         seen += shown
-        if token is None:
+        if not token:
             break
     assert seen == sorted(names)
 

@@ -1,7 +1,7 @@
 """See that something below a folder was saved, as the kernel tells it (inotify); what it was, the files say.
 
-The libraries for it poll in steps of their own, also watch what is never packed (.venv, .git), and do not say from when
-on they watch. This one watches once it is made: what is read afterwards is old only if `saved` comes true again.
+It watches once it is made: what is read afterwards is old only if `saved` comes true again. Why no library does it:
+docs/decisions/0015.
 """
 
 from __future__ import annotations
